@@ -1,0 +1,174 @@
+//! Between an admitted call and Lambda's `Invoke`, both ways.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header, request, response};
+use lambda_protocol::{
+    api_error::{ApiError, ErrorCode, ThrottleReason},
+    fault::Fault,
+    http_answer::HttpAnswer,
+    http_event::HttpEvent,
+    invoke::{InvocationType, Invoke, InvokeReply, LogType},
+    quotas::SYNC_REQUEST_BYTES,
+};
+
+use crate::{Answer, Dialect, Exchange, Failure, Invocation, Mode, Outcome, Rejection, Shape, headers};
+
+/// How many body bytes this call may bring.
+pub fn body_limit(invocation: &Invocation) -> usize {
+    match invocation.shape {
+        Shape::Event => SYNC_REQUEST_BYTES,
+        Shape::Http { .. } => HTTP_BODY_BYTES,
+    }
+}
+
+/// The `Invoke` request for a call: its head and its payload.
+///
+/// # Errors
+/// [`Rejection::PayloadTooLarge`] where the encoded event is over Lambda's limit; it names the limit of
+/// [`body_limit`], which is the one that a caller can keep.
+pub fn encode(
+    dialect: &dyn Dialect,
+    exchange: &Exchange<'_>,
+    invocation: &Invocation,
+    body: Bytes,
+) -> Result<(request::Parts, Bytes), Rejection> {
+    let payload = match &invocation.shape {
+        Shape::Event => body,
+        Shape::Http { path } => http_event(dialect, exchange, path, &body),
+    };
+    if payload.len() > SYNC_REQUEST_BYTES {
+        return Err(Rejection::PayloadTooLarge { limit: body_limit(invocation) });
+    }
+    let invoke = Invoke {
+        qualifier: invocation.function.qualifier.clone(),
+        invocation_type: invocation_type(invocation.mode),
+        log_type: if invocation.logs && dialect.carries_log() { LogType::Tail } else { LogType::None },
+        request_id: Some(exchange.id),
+        ..Invoke::new(invocation.function.lambda.clone())
+    };
+    Ok((invoke.encode(), payload))
+}
+
+/// What Lambda's reply means: the outcome, and the bytes that answer the caller.
+///
+/// Log tails and traces of errors are left out where the caller's key has no right to them; a fault's bytes are
+/// Lambda's payload as it is, for the dialect whose contract that is.
+///
+/// # Errors
+/// Lambda's own errors, and answers that are none.
+pub fn decode(
+    invocation: &Invocation,
+    head: &response::Parts,
+    body: Bytes,
+) -> Result<(Outcome, Bytes), Rejection> {
+    let Some(reply) = InvokeReply::decode(head) else {
+        return Err(rejection(ApiError::decode(head, &body), body_limit(invocation)));
+    };
+    if reply.status != invocation_type(invocation.mode).success() {
+        return Err(Rejection::BackendFailed);
+    }
+    if invocation.mode == Mode::Async {
+        return Ok((Outcome::Accepted, Bytes::new()));
+    }
+    let log_result = reply.log_result.filter(|_| invocation.logs);
+    if let Some(function_error) = reply.function_error {
+        let mut fault = Fault::decode(&body);
+        let kind = fault.kind();
+        if !invocation.logs {
+            fault.trace.clear();
+        }
+        return Ok((Outcome::Faulted(Failure { function_error, kind, fault, log_result }), body));
+    }
+    let (status, headers, body) = match invocation.shape {
+        Shape::Event => (StatusCode::OK, HeaderMap::from_iter([(header::CONTENT_TYPE, PAYLOAD_TYPE)]), body),
+        Shape::Http { .. } => {
+            let answer =
+                HttpAnswer::decode(&body).map_err(|error| Rejection::BadAnswer(error.to_string()))?;
+            let headers = headers::from_function(answer.headers);
+            let headers = headers.map_err(|error| Rejection::BadAnswer(error.to_string()))?;
+            (answer.status, headers, answer.body)
+        }
+    };
+    Ok((Outcome::Returned(Answer { status, headers, log_result }), body))
+}
+
+fn http_event(dialect: &dyn Dialect, exchange: &Exchange<'_>, path: &str, body: &[u8]) -> Bytes {
+    let head = exchange.head;
+    let event = HttpEvent {
+        method: &head.method,
+        version: head.version,
+        raw_path: path,
+        raw_query: head.uri.query().unwrap_or_default(),
+        headers: &dialect.function_headers(exchange),
+        source_ip: &exchange.peer_ip().to_canonical().to_string(),
+        request_id: &exchange.id.to_string(),
+        time: exchange.started,
+    };
+    event.encode(body).into()
+}
+
+fn invocation_type(mode: Mode) -> InvocationType {
+    match mode {
+        Mode::Sync => InvocationType::RequestResponse,
+        Mode::Async => InvocationType::Event,
+    }
+}
+
+/// What an error of Lambda's means for the caller. What only the operator can mend is the operator's to read.
+fn rejection(error: ApiError, limit: usize) -> Rejection {
+    match error.code {
+        ErrorCode::ResourceNotFound => Rejection::UnknownFunction,
+        ErrorCode::TooManyRequests => Rejection::Throttled {
+            reason: error.reason.map_or(UNKNOWN_THROTTLE, ThrottleReason::as_str),
+            retry_after_s: error.retry_after,
+        },
+        ErrorCode::ResourceConflict | ErrorCode::ResourceNotReady => Rejection::NotReady(error.message),
+        ErrorCode::RequestEntityTooLarge | ErrorCode::RequestTooLarge => Rejection::PayloadTooLarge { limit },
+        ErrorCode::InvalidRequestContent => Rejection::InvalidPayload(error.message),
+        ErrorCode::Service => Rejection::BackendFailed,
+        ErrorCode::AccessDenied
+        | ErrorCode::Validation
+        | ErrorCode::InvalidParameterValue
+        | ErrorCode::UnsupportedMediaType
+        | ErrorCode::PreconditionFailed
+        | ErrorCode::DurableExecutionAlreadyStarted
+        | ErrorCode::CallbackTimeout
+        | ErrorCode::RecursiveInvocation
+        | ErrorCode::ModeNotSupported
+        | ErrorCode::NoPublishedVersion
+        | ErrorCode::MissingAuthenticationToken
+        | ErrorCode::UnrecognizedClient
+        | ErrorCode::InvalidSignature => refused(&error.code),
+        ErrorCode::Other { ref name, .. } if name == SNAP_START_NOT_READY => {
+            Rejection::NotReady(error.message)
+        }
+        // KMS, EC2 and ENI errors are 502, and yet a matter of the function's configuration.
+        ErrorCode::Other { ref name, .. } if CONFIGURED.iter().any(|family| name.starts_with(family)) => {
+            refused(&error.code)
+        }
+        ErrorCode::Other { status, .. } if status.is_client_error() => refused(&error.code),
+        ErrorCode::Other { .. } => Rejection::BackendFailed,
+    }
+}
+
+fn refused(code: &ErrorCode) -> Rejection {
+    Rejection::BackendRefused { code: code.as_str().to_owned() }
+}
+
+/// Body bytes on the HTTP dialects: (6 MiB − 128 KiB) × ¾, so that the body as base64 leaves the rest of the event
+/// 128 KiB of Lambda's limit. Source: ours, from [`SYNC_REQUEST_BYTES`].
+pub const HTTP_BODY_BYTES: usize = 4_620_288;
+
+/// What Lambda itself says of every payload.
+const PAYLOAD_TYPE: HeaderValue = HeaderValue::from_static("application/json");
+
+const SNAP_START_NOT_READY: &str = "SnapStartNotReadyException";
+
+/// Families of errors about what the operator configured for a function: keys, subnets, interfaces, file systems.
+const CONFIGURED: [&str; 4] = ["KMS", "EC2", "ENI", "EFS"];
+
+/// Lambda named no reason, or one that is newer than this program.
+const UNKNOWN_THROTTLE: &str = "TooManyRequests";
+
+#[cfg(test)]
+mod tests;

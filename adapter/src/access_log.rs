@@ -1,0 +1,287 @@
+//! One line per request, written at its end.
+//!
+//! The request path only appends to a buffer in memory; a thread of its own writes. Where the writer cannot keep
+//! up, lines are dropped and counted rather than callers kept waiting: a log on a stuck terminal must not stop the
+//! gateway. The count goes to the metrics, and into the log as soon as it moves again.
+
+use std::{
+    io::Write,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use http::StatusCode;
+use jiff::Timestamp;
+use stayput_core::{Blame, Mode};
+use uuid::Uuid;
+
+use crate::config::LogFormat;
+
+/// One request, at its end.
+#[derive(Clone, Copy, Debug)]
+pub struct Finished<'a> {
+    /// [`NO_DIALECT`] where no dialect answers the path.
+    pub dialect: &'static str,
+    /// Only names from the operator's table: what strangers write goes neither to the log nor to the metrics.
+    pub function: Option<&'a str>,
+    pub mode: Option<Mode>,
+    pub status: StatusCode,
+    /// `None`: all went well.
+    pub blame: Option<Blame>,
+    pub duration: Duration,
+    pub request_id: Uuid,
+}
+
+/// Stands for the dialect of a path that none answers.
+pub const NO_DIALECT: &str = "-";
+
+/// The access log. Dropping it writes what is left.
+#[derive(Debug)]
+pub struct AccessLog {
+    shared: Arc<Shared>,
+    format: LogFormat,
+    writer: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    pending: Mutex<Pending>,
+    wake: Condvar,
+    dropped: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    lines: Vec<u8>,
+    /// Dropped since the writer last took the lines.
+    dropped: u64,
+    closed: bool,
+}
+
+impl AccessLog {
+    /// Writes to `out` from a thread of its own.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start(format: LogFormat, mut out: impl Write + Send + 'static) -> std::io::Result<Self> {
+        let shared = Arc::<Shared>::default();
+        let writing = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("access-log".to_owned());
+        let writer = thread.spawn(move || writing.write_to(&mut out))?;
+        Ok(Self { shared, format, writer: Some(writer) })
+    }
+
+    /// Never waits for the writer.
+    pub fn record(&self, finished: &Finished<'_>) {
+        let time = Timestamp::now();
+        let mut pending = self.shared.lock();
+        if pending.lines.len() >= MAX_PENDING_BYTES {
+            pending.dropped += 1;
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let was_empty = pending.lines.is_empty();
+        match self.format {
+            LogFormat::Text => text_line(&mut pending.lines, time, finished),
+            LogFormat::Json => json_line(&mut pending.lines, time, finished),
+        }
+        drop(pending);
+        if was_empty {
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// Lines that were never written.
+    pub fn dropped_lines(&self) -> u64 {
+        self.shared.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for AccessLog {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.wake.notify_one();
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has nothing left to write.
+            let _panicked = writer.join();
+        }
+    }
+}
+
+impl Shared {
+    fn write_to(&self, out: &mut impl Write) {
+        let mut lines = Vec::new();
+        loop {
+            let dropped;
+            {
+                let mut pending = self.lock();
+                while pending.lines.is_empty() && !pending.closed {
+                    pending = self.wake.wait(pending).unwrap_or_else(PoisonError::into_inner);
+                }
+                if pending.lines.is_empty() {
+                    return;
+                }
+                std::mem::swap(&mut pending.lines, &mut lines);
+                dropped = std::mem::take(&mut pending.dropped);
+            }
+            // A log that cannot be written must not end the service; there is nowhere left to say so.
+            let _lost = out.write_all(&lines);
+            if dropped > 0 {
+                tracing::warn!(lines = dropped, "the access log could not keep up; lines were dropped");
+            }
+            lines.clear();
+        }
+    }
+
+    /// A line is appended whole or not at all, so a poisoned lock guards sound data.
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn text_line(out: &mut Vec<u8>, time: Timestamp, finished: &Finished<'_>) {
+    let Fields { function, mode, status, blame, duration_ms } = Fields::of(finished);
+    let (dialect, id) = (finished.dialect, finished.request_id);
+    let written = writeln!(
+        out,
+        "{time:.3} dialect={dialect} function={function} mode={mode} status={status} blame={blame} \
+         duration_ms={duration_ms:.3} request_id={id}",
+    );
+    written.expect("writing to memory does not fail");
+}
+
+fn json_line(out: &mut Vec<u8>, time: Timestamp, finished: &Finished<'_>) {
+    let Fields { function, mode, status, blame, duration_ms } = Fields::of(finished);
+    let (dialect, id) = (finished.dialect, finished.request_id);
+    let mut write = || -> std::io::Result<()> {
+        write!(out, r#"{{"time":"{time:.3}","dialect":"{dialect}","function":"#)?;
+        serde_json::to_writer(&mut *out, function)?;
+        writeln!(
+            out,
+            r#","mode":"{mode}","status":{status},"blame":"{blame}","duration_ms":{duration_ms:.3},"request_id":"{id}"}}"#
+        )
+    };
+    write().expect("writing to memory does not fail");
+}
+
+/// A request's fields in the log's words.
+struct Fields<'a> {
+    function: &'a str,
+    mode: &'static str,
+    status: u16,
+    blame: &'static str,
+    duration_ms: f64,
+}
+
+impl<'a> Fields<'a> {
+    fn of(finished: &Finished<'a>) -> Self {
+        Self {
+            function: finished.function.unwrap_or(ABSENT),
+            mode: match finished.mode {
+                Some(Mode::Sync) => "sync",
+                Some(Mode::Async) => "async",
+                None => ABSENT,
+            },
+            status: finished.status.as_u16(),
+            blame: finished.blame.map_or(ABSENT, Blame::as_str),
+            duration_ms: finished.duration.as_secs_f64() * 1_000.0,
+        }
+    }
+}
+
+const ABSENT: &str = "-";
+
+/// Lines waiting for the writer: about 25,000, half a second's worth at full load. One more line may go beyond.
+const MAX_PENDING_BYTES: usize = 4 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn finished() -> Finished<'static> {
+        Finished {
+            dialect: "stedi",
+            function: Some("echo"),
+            mode: Some(Mode::Sync),
+            status: StatusCode::OK,
+            blame: None,
+            duration: Duration::from_micros(1_500),
+            request_id: Uuid::nil(),
+        }
+    }
+
+    /// Keeps what is written, but only once it has been allowed to.
+    struct Slow {
+        allowed: Option<mpsc::Receiver<()>>,
+        lines: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            if let Some(allowed) = self.allowed.take() {
+                let _closed = allowed.recv();
+            }
+            self.lines.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[track_caller]
+    fn check(format: LogFormat, finished: &Finished<'_>, expected: &str) {
+        let lines = Arc::<Mutex<Vec<u8>>>::default();
+        let log = AccessLog::start(format, Slow { allowed: None, lines: Arc::clone(&lines) }).unwrap();
+        log.record(finished);
+        drop(log);
+        let written = String::from_utf8(lines.lock().unwrap().clone()).unwrap();
+        assert!(written.ends_with(expected), "{written:?}");
+    }
+
+    #[test]
+    fn a_request_is_one_line_of_text() {
+        check(
+            LogFormat::Text,
+            &finished(),
+            "Z dialect=stedi function=echo mode=sync status=200 blame=- duration_ms=1.500 \
+             request_id=00000000-0000-0000-0000-000000000000\n",
+        );
+    }
+
+    #[test]
+    fn a_request_is_one_line_of_json() {
+        let refused = Finished { function: None, mode: None, blame: Some(Blame::Caller), ..finished() };
+        check(
+            LogFormat::Json,
+            &refused,
+            "Z\",\"dialect\":\"stedi\",\"function\":\"-\",\"mode\":\"-\",\"status\":200,\"blame\":\"caller\",\
+             \"duration_ms\":1.500,\"request_id\":\"00000000-0000-0000-0000-000000000000\"}\n",
+        );
+    }
+
+    #[test]
+    fn a_stuck_writer_costs_lines_and_not_time() {
+        let lines = Arc::<Mutex<Vec<u8>>>::default();
+        let (allow, allowed) = mpsc::channel();
+        let log =
+            AccessLog::start(LogFormat::Text, Slow { allowed: Some(allowed), lines: Arc::clone(&lines) })
+                .unwrap();
+        let mut recorded = 0;
+        while log.dropped_lines() == 0 {
+            log.record(&finished());
+            recorded += 1;
+        }
+        allow.send(()).unwrap();
+        drop(log);
+        let written = lines.lock().unwrap().iter().filter(|&&byte| byte == b'\n').count();
+        assert_eq!(written, recorded - 1, "all lines but the dropped one");
+    }
+}

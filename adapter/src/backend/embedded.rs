@@ -1,0 +1,20 @@
+//! The embedded Lambda as a backend: the same codec as over its socket, without the socket.
+
+use bytes::Bytes;
+use http::request;
+use lambda_local::LocalLambda;
+
+use super::{BackendFuture, LambdaBackend, Reply};
+
+/// A Lambda service in this process.
+#[derive(Clone, Debug)]
+pub struct Embedded(pub LocalLambda);
+
+impl LambdaBackend for Embedded {
+    fn call(&self, head: request::Parts, payload: Bytes) -> BackendFuture<'_> {
+        Box::pin(async move {
+            let (head, body) = self.0.call(head, payload).await.into_parts();
+            Ok(Reply { head, body })
+        })
+    }
+}

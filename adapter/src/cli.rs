@@ -1,0 +1,117 @@
+//! The command line: one file per verb.
+
+use clap::{Parser, Subcommand};
+
+mod check_config;
+mod curl;
+mod dev;
+mod embedded;
+mod failure;
+mod invoke;
+mod keys;
+mod lambda;
+mod listeners;
+mod logging;
+mod options;
+mod routes;
+mod signals;
+
+mod terminal;
+
+pub use embedded::is_warden;
+pub use failure::{Exit, Failure};
+
+/// Callers stay put. Functions move to AWS Lambda.
+#[derive(Debug, Parser)]
+#[command(name = "stayput", version, after_help = EXIT_CODES, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    /// Print results as JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Dev(dev::Dev),
+    Lambda(lambda::Lambda),
+    Invoke(invoke::Invoke),
+    Routes(routes::Routes),
+    Keys(keys::Keys),
+    CheckConfig(check_config::CheckConfig),
+}
+
+impl Cli {
+    /// Does what was asked. Results go to standard output, everything else to standard error.
+    ///
+    /// # Errors
+    /// Why it could not be done, with the exit code for it.
+    pub fn run(self) -> Result<Exit, Failure> {
+        match self.verb {
+            Verb::Dev(dev) => dev.run(self.json),
+            Verb::Lambda(lambda) => lambda.run(self.json),
+            Verb::Invoke(invoke) => invoke.run(self.json),
+            Verb::Routes(routes) => routes.run(self.json),
+            Verb::Keys(keys) => keys.run(self.json),
+            Verb::CheckConfig(check) => check.run(self.json),
+        }
+    }
+}
+
+/// Says on standard error why nothing came of it.
+pub fn report(failure: &Failure) {
+    terminal::say(format_args!("{failure:#}"));
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it was done
+  1  the function failed (its payload is printed all the same)
+  2  the command line or the configuration is wrong
+  3  something could not be reached
+  4  no answer came in time
+
+Example:
+  stayput dev";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_shows_an_example() {
+        fn check(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example"), "{path} has no example");
+            command.get_subcommands().for_each(|verb| check(verb, &path));
+        }
+        check(&Cli::command(), "");
+    }
+
+    #[test]
+    fn the_help_of_the_examples_parses() {
+        fn examples(command: &clap::Command) -> Vec<String> {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let own = help.lines().filter_map(|line| line.strip_prefix("  stayput ")).map(str::to_owned);
+            own.chain(command.get_subcommands().flat_map(examples)).collect()
+        }
+        let examples = examples(&Cli::command());
+        assert!(examples.len() >= 8, "{examples:?}");
+        for example in examples {
+            // What follows is the shell's.
+            let words = example.split([';', '|', '<', '>']).next().unwrap_or_default();
+            let words = words.replace('\'', "");
+            let parsed = Cli::try_parse_from(std::iter::once("stayput").chain(words.split_whitespace()));
+            assert!(parsed.is_ok(), "{example}: {parsed:?}");
+        }
+    }
+}

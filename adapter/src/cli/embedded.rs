@@ -1,0 +1,125 @@
+//! The embedded Lambda service, as `dev` and `lambda` start it.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path,
+    process::Command,
+};
+
+use lambda_local::{
+    LocalLambda, LogSink, Settings,
+    languages::{self, Tools},
+    rust_build::BuildMode,
+    template::Template,
+    warden::Warden,
+};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::{net::TcpListener, task::JoinSet};
+
+use super::{Failure, listeners::bind_both, terminal::say};
+use crate::config::Config;
+
+/// The service's ports and its warden: what must be ours before anything long begins.
+pub(super) struct Embedding {
+    listeners: Vec<TcpListener>,
+    url: String,
+    warden: Warden,
+    tools: Tools,
+    concurrency: u32,
+}
+
+/// The service at work, on its ports.
+pub(super) struct Embedded {
+    pub(super) service: LocalLambda,
+    logs: LogSink,
+    servers: JoinSet<()>,
+}
+
+impl Embedding {
+    /// `flag` chooses the port.
+    ///
+    /// # Errors
+    /// A port is taken, or the warden cannot be started.
+    pub(super) async fn prepare(config: &Config, flag: &str) -> Result<Self, Failure> {
+        let listeners = bind_both(config.lambda.listen, flag).await?;
+        if !config.lambda.listen.ip().is_loopback() {
+            let address = config.lambda.listen;
+            say(format_args!(
+                "warning: Lambda's API asks for no credential, and {address} can be reached from elsewhere"
+            ));
+        }
+        let url = shown_url(listeners.first().expect("one at least").local_addr()?);
+        // Before the limit below is raised: functions keep the one that this process was given.
+        let warden =
+            start_warden().map_err(|cause| Failure::usage("the warden cannot be started").because(&cause))?;
+        allow_many_files();
+        let tools = Tools::from_environment(path::absolute(&config.gateway.data_dir)?);
+        Ok(Self { listeners, url, warden, tools, concurrency: config.lambda.concurrency.get() })
+    }
+
+    /// Where the service answers.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Builds the functions, then serves Lambda's API. Cancel by dropping.
+    pub(super) async fn start(self, template: Template, mode: BuildMode) -> Result<Embedded, Failure> {
+        for note in &template.notes {
+            say(format_args!("note: {}", note.message));
+        }
+        let settings = Settings {
+            account_concurrency: self.concurrency,
+            endpoint: Some(self.url),
+            path: self.tools.search_path.clone(),
+            ..Settings::default()
+        };
+        let functions = languages::prepare(template.functions, &self.tools, mode).await;
+        let logs = LogSink::stderr();
+        let service = LocalLambda::start(settings, functions, self.warden, logs.clone())?;
+        let mut servers = JoinSet::new();
+        for listener in self.listeners {
+            let service = service.clone();
+            servers.spawn(async move { service.serve(listener).await });
+        }
+        Ok(Embedded { service, logs, servers })
+    }
+}
+
+impl Embedded {
+    /// Takes no further call, ends every function, and returns when nothing is left of them.
+    pub(super) async fn end(mut self) {
+        self.service.shutdown().await;
+        while self.servers.join_next().await.is_some() {}
+        self.logs.flushed().await;
+    }
+}
+
+/// Was this process asked to be the warden of another?
+pub fn is_warden() -> bool {
+    std::env::args_os().nth(1).is_some_and(|word| word == WARDEN) && std::env::args_os().len() == 2
+}
+
+/// A URL that a client on this machine can use.
+pub(super) fn shown_url(address: SocketAddr) -> String {
+    let ip = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
+}
+
+fn start_warden() -> io::Result<Warden> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(WARDEN);
+    Warden::start(command)
+}
+
+/// Each connection and each function takes descriptors; the usual soft limit of 1,024 is meant for `select`.
+fn allow_many_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(cause) = raised {
+        say(format_args!("note: the limit on open files stays as it is ({cause})"));
+    }
+}
+
+/// The word with which this program is asked to be the warden. Nobody types it.
+const WARDEN: &str = "warden";

@@ -1,0 +1,61 @@
+//! What `stayput dev` makes up where no file says otherwise.
+
+use std::{sync::Arc, time::Duration};
+
+use lambda_protocol::function::FunctionRef;
+use stayput_core::{
+    Credential, DIALECTS,
+    keys::{CredentialHash, Key, Right, Scope},
+    table::{Function, Table},
+};
+
+use super::{
+    function::{GRACE, reachable_key},
+    key::{Holder, KeyRow},
+};
+
+/// A table in which every function answers in every dialect under its own name. A name that a dialect's callers
+/// cannot write is left out there. `functions`: names, and how long each may run.
+pub fn own_names<'a>(functions: impl IntoIterator<Item = (&'a str, Duration)>) -> Table {
+    let mut table = Table::default();
+    for (name, timeout) in functions {
+        let lambda = FunctionRef { region: None, account: None, name: name.to_owned(), qualifier: None };
+        let function =
+            Function { lambda, qualifier: None, payload_is_event: false, timeout: timeout + GRACE };
+        let function = Arc::new(function);
+        for &dialect in DIALECTS {
+            if let Some(key) = reachable_key(dialect, dialect.own_key(name).as_str()) {
+                table.add(dialect.name(), key, Arc::clone(&function));
+            }
+        }
+    }
+    table
+}
+
+/// The key of whoever runs `dev`: everything, in every dialect, from anywhere.
+pub fn own_key(secret: &Credential) -> KeyRow {
+    KeyRow {
+        holder: Holder::Credential(CredentialHash::of(secret)),
+        key: Key {
+            label: "dev".to_owned(),
+            dialects: Scope::All,
+            functions: Scope::All,
+            rights: Right::ALL.into(),
+            sources: Vec::new(),
+        },
+    }
+}
+
+/// OpenFaaS callers present nothing: without a file they need not begin to.
+pub fn anonymous() -> KeyRow {
+    KeyRow {
+        holder: Holder::Anonymous,
+        key: Key {
+            label: "anonymous".to_owned(),
+            dialects: Scope::Only(vec!["openfaas".to_owned()]),
+            functions: Scope::All,
+            rights: vec![Right::Invoke, Right::Async],
+            sources: Vec::new(),
+        },
+    }
+}

@@ -1,0 +1,203 @@
+//! The path of a request, from top to bottom.
+//!
+//! ```text
+//! caller ─► Dialect::parse ─► admit ─► body ─► encode ─► LambdaBackend ─► decode ─► Dialect::render ─► caller
+//! ```
+//!
+//! Everything that can be decided from the head is decided before a body byte is read.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header, request};
+use stayput_core::{
+    Blame, Call, Dialect, Exchange, Invocation, Outcome, Rejection, RenderedBody,
+    admission::{self, Admitted},
+    keys::Keyring,
+    table::Table,
+    translate,
+};
+use uuid::Uuid;
+
+use crate::{
+    access_log::{Finished, NO_DIALECT},
+    backend::{BackendError, LambdaBackend, Reply},
+    body::Body,
+    buffer::{BufferBudget, Reservation, discard},
+    telemetry::Telemetry,
+};
+
+/// The gateway. Keeps no state of its own between requests.
+#[derive(Debug)]
+pub struct Gateway {
+    pub dialects: &'static [&'static dyn Dialect],
+    pub keys: Arc<Keyring>,
+    pub table: Arc<Table>,
+    pub backend: Arc<dyn LambdaBackend>,
+    pub buffers: BufferBudget,
+    pub telemetry: Telemetry,
+}
+
+impl Gateway {
+    /// Answers one request. Dropping the future gives the call up; what already runs on Lambda runs on.
+    pub async fn serve<B>(&self, request: Request<B>, peer: SocketAddr) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Send,
+    {
+        let clock = Instant::now();
+        let (head, mut body) = request.into_parts();
+        let mut exchange = Exchange {
+            head: &head,
+            id: Uuid::now_v7(),
+            peer,
+            started: SystemTime::now(),
+            elapsed: Duration::ZERO,
+        };
+        let Some((dialect, admitted)) = self.recognise(&head, peer) else {
+            discard(&head.headers, body);
+            exchange.elapsed = clock.elapsed();
+            return self.unknown_route(&exchange);
+        };
+        let _in_flight = self.telemetry.start();
+        let response = match admitted {
+            Ok((call, invocation)) => {
+                let answered = self.invoke(dialect, &exchange, &invocation, &mut body).await;
+                exchange.elapsed = clock.elapsed();
+                match answered {
+                    Ok(answered) => self.answer(dialect, &exchange, &call, answered),
+                    Err(rejection) => self.reject(dialect, &exchange, Some(&call), &rejection),
+                }
+            }
+            Err(rejection) => {
+                exchange.elapsed = clock.elapsed();
+                self.reject(dialect, &exchange, None, &rejection)
+            }
+        };
+        discard(&head.headers, body);
+        response
+    }
+
+    /// The dialect whose route this is, and whether the call may happen.
+    fn recognise(&self, head: &request::Parts, peer: SocketAddr) -> Option<(&'static dyn Dialect, Admitted)> {
+        self.dialects.iter().find_map(|&dialect| {
+            let admitted = admission::recognise(dialect, head, peer.ip(), &self.keys, &self.table)?;
+            Some((dialect, admitted))
+        })
+    }
+
+    async fn invoke<B>(
+        &self,
+        dialect: &dyn Dialect,
+        exchange: &Exchange<'_>,
+        invocation: &Invocation,
+        body: &mut B,
+    ) -> Result<Answered, Rejection>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
+        let limit = translate::body_limit(invocation);
+        let (body, mut share) = self.buffers.collect(&exchange.head.headers, body, limit).await?;
+        let (invoke, payload) = translate::encode(dialect, exchange, invocation, body)?;
+        let reply = self.call(invoke, payload, invocation.function.timeout).await?;
+        let (outcome, body) = translate::decode(invocation, &reply.head, reply.body)?;
+        share.exchange_for(body.len());
+        Ok(Answered { outcome, body, share })
+    }
+
+    async fn call(
+        &self,
+        invoke: request::Parts,
+        payload: Bytes,
+        limit: Duration,
+    ) -> Result<Reply, Rejection> {
+        match tokio::time::timeout(limit, self.backend.call(invoke, payload)).await {
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(error @ BackendError::Unreachable(_))) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the Lambda service could not be reached"
+                );
+                Err(Rejection::Unreachable)
+            }
+            Err(_) => {
+                Err(Rejection::Deadline { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) })
+            }
+        }
+    }
+
+    fn answer(
+        &self,
+        dialect: &'static dyn Dialect,
+        exchange: &Exchange<'_>,
+        call: &Call,
+        answered: Answered,
+    ) -> Response<Body> {
+        let Answered { outcome, body, share } = answered;
+        let rendered = dialect.render(exchange, call, &outcome);
+        self.trace(dialect.name(), exchange, Some(call), rendered.head.status, outcome.blame());
+        let body = match rendered.body {
+            RenderedBody::AsIs => Body::whole(body).holding(share),
+            RenderedBody::Base64 => Body::base64(body).holding(share),
+            RenderedBody::Own(own) => Body::whole(own),
+        };
+        Response::from_parts(rendered.head, body)
+    }
+
+    fn reject(
+        &self,
+        dialect: &'static dyn Dialect,
+        exchange: &Exchange<'_>,
+        call: Option<&Call>,
+        rejection: &Rejection,
+    ) -> Response<Body> {
+        let rendered = dialect.reject(exchange, rejection);
+        self.trace(dialect.name(), exchange, call, rendered.head.status, Some(rejection.blame()));
+        let body = match rendered.body {
+            RenderedBody::Own(own) => own,
+            RenderedBody::AsIs | RenderedBody::Base64 => Bytes::new(),
+        };
+        Response::from_parts(rendered.head, Body::whole(body))
+    }
+
+    fn unknown_route(&self, exchange: &Exchange<'_>) -> Response<Body> {
+        let mut response = Response::new(Body::whole(UNKNOWN_ROUTE));
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.trace(NO_DIALECT, exchange, None, response.status(), Some(Blame::Caller));
+        response
+    }
+
+    fn trace(
+        &self,
+        dialect: &'static str,
+        exchange: &Exchange<'_>,
+        call: Option<&Call>,
+        status: StatusCode,
+        blame: Option<Blame>,
+    ) {
+        self.telemetry.finished(&Finished {
+            dialect,
+            function: call.map(|call| call.function.as_str()),
+            mode: call.map(|call| call.mode),
+            status,
+            blame,
+            duration: exchange.elapsed,
+            request_id: exchange.id,
+        });
+    }
+}
+
+/// What came back from the function, with the share of the buffer budget that its body holds.
+struct Answered {
+    outcome: Outcome,
+    body: Bytes,
+    share: Reservation,
+}
+
+const UNKNOWN_ROUTE: &[u8] =
+    br#"{"message":"no dialect answers this path; `stayput routes` lists those that are answered"}"#;

@@ -1,0 +1,23 @@
+//! The `stayput` program.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use stayput::cli::{self, Cli, Exit, Failure};
+
+fn main() -> ExitCode {
+    // First of all, while there is one thread and no runtime: the warden forks.
+    if cli::is_warden() {
+        return ended(lambda_local::warden::run().map(|()| Exit::Done).map_err(Failure::from));
+    }
+    ended(Cli::parse().run())
+}
+
+fn ended(result: Result<Exit, Failure>) -> ExitCode {
+    result
+        .unwrap_or_else(|failure| {
+            cli::report(&failure);
+            failure.exit
+        })
+        .into()
+}

@@ -1,0 +1,99 @@
+//! Lambda's HTTP API on a socket.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header::EXPECT};
+use http_body_util::Full;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use lambda_protocol::{api_error::ApiError, quotas::SYNC_REQUEST_BYTES};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    body::{self, Incomplete},
+    service::{LocalLambda, refuse},
+};
+
+/// Accepts connections until the service shuts down, and then lets those that are being answered finish.
+pub(crate) async fn serve(local: LocalLambda, listener: TcpListener) {
+    let mut closing = local.closing();
+    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let next = async {
+            let place = Arc::clone(&free).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        tokio::select! {
+            (place, accepted) = next => match accepted {
+                Ok((stream, _)) => {
+                    let local = local.clone();
+                    connections.spawn(async move {
+                        connection(local, stream).await;
+                        drop(place);
+                    });
+                }
+                // No file descriptor is left: asking again at once would not change that.
+                Err(_) => sleep(ACCEPT_PAUSE).await,
+            },
+            Some(_) = connections.join_next() => {}
+            () = closing.begins() => break,
+        }
+    }
+    let _ = timeout(CLOSING_TIME, async { while connections.join_next().await.is_some() {} }).await;
+}
+
+async fn connection(local: LocalLambda, stream: TcpStream) {
+    // Without it, small answers would wait for acknowledgements. A socket that refuses is about to fail anyway.
+    let _ = stream.set_nodelay(true);
+    let mut closing = local.closing();
+    let service = service_fn(|request| {
+        let local = local.clone();
+        async move { Ok::<_, Infallible>(answer(&local, request).await.map(Full::new)) }
+    });
+    let mut serving = std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    // An error is the client's end of the connection; it has nobody left to be told to.
+    tokio::select! {
+        _ = serving.as_mut() => return,
+        () = closing.begins() => serving.as_mut().graceful_shutdown(),
+    }
+    let _ = serving.await;
+}
+
+async fn answer(local: &LocalLambda, request: Request<Incoming>) -> Response<Bytes> {
+    let (head, mut body) = request.into_parts();
+    let refusal = match local.admit(&head) {
+        Err(refusal) => refusal,
+        Ok(admitted) => match body::collect(&mut body, SYNC_REQUEST_BYTES).await {
+            Ok(collected) => return local.run(admitted, collected.bytes).await,
+            Err(Incomplete::TooLarge) => refuse(&ApiError::too_large_sync(), admitted.request_id),
+            Err(Incomplete::Cut) => return cut(),
+        },
+    };
+    // A client that waits to be told to go on has sent nothing to be read.
+    if !head.headers.contains_key(EXPECT) {
+        body::discard(&mut body).await;
+    }
+    refusal
+}
+
+/// For a client that is no longer there to read it.
+fn cut() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response
+}
+
+/// Connections at once. Ours: four for each invocation that may run by default.
+const MAX_CONNECTIONS: usize = 4_096;
+
+/// How long calls may take to be answered once the service closes.
+const CLOSING_TIME: Duration = Duration::from_secs(1);
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);

@@ -1,0 +1,217 @@
+//! What an `Invoke` must pass before it runs, in the order in which AWS looks.
+
+use std::{collections::HashMap, sync::Arc, time::SystemTime};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use lambda_protocol::{
+    api_error::{ApiError, ErrorCode},
+    function::{FunctionArn, Qualifier},
+    invoke::Invoke,
+    json,
+    quotas::SYNC_REQUEST_BYTES,
+    trace::Trace,
+};
+use uuid::Uuid;
+
+use crate::{environment::VERSION, function::Function, settings::Settings};
+
+/// The functions of the service, by their place and by their names.
+#[derive(Debug)]
+pub(crate) struct Functions {
+    all: Vec<Arc<Function>>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Functions {
+    /// Of two with one name the first counts.
+    pub(crate) fn new(functions: Vec<Function>) -> Self {
+        let all: Vec<_> = functions.into_iter().map(Arc::new).collect();
+        let mut by_name = HashMap::new();
+        for (at, function) in all.iter().enumerate() {
+            by_name.entry(function.name.clone()).or_insert(at);
+        }
+        Self { all, by_name }
+    }
+
+    pub(crate) fn all(&self) -> &[Arc<Function>] {
+        &self.all
+    }
+
+    /// The place of the function that is meant.
+    ///
+    /// # Errors
+    /// It is another region's or account's, or there is no such function or qualifier.
+    pub(crate) fn find(&self, invoke: &Invoke, settings: &Settings) -> Result<usize, ApiError> {
+        let (region, account) = (&*settings.region, &*settings.account);
+        let meant = &invoke.function;
+        if let Some(theirs) = meant.region.as_deref().filter(|theirs| *theirs != region) {
+            return Err(ApiError::wrong_region(theirs, region));
+        }
+        let qualifier = invoke.effective_qualifier().map_or(Qualifier::LATEST, Qualifier::as_str);
+        let arn = FunctionArn { region, account, name: &meant.name, qualifier: Some(qualifier) };
+        if let Some(theirs) = meant.account.as_deref().filter(|theirs| *theirs != account) {
+            let user = format!("arn:aws:iam::{account}:root");
+            return Err(ApiError::access_denied(&user, &FunctionArn { account: theirs, ..arn }));
+        }
+        let place = match (self.by_name.get(&meant.name), &*self.all) {
+            (Some(place), _) => Some(*place),
+            (None, [_]) if meant.name == ONLY_FUNCTION => Some(0),
+            (None, _) => None,
+        };
+        place.filter(|_| qualifier == VERSION).ok_or_else(|| ApiError::function_not_found(&arn))
+    }
+}
+
+/// The payload, an empty one as the `{}` that it stands for.
+///
+/// # Errors
+/// It is too large or no JSON.
+pub(crate) fn check_payload(payload: Bytes) -> Result<Bytes, ApiError> {
+    if payload.len() > SYNC_REQUEST_BYTES {
+        return Err(ApiError::too_large_sync());
+    }
+    if payload.is_empty() {
+        return Ok(Bytes::from_static(b"{}"));
+    }
+    json::check(&payload).map_err(ApiError::could_not_parse)?;
+    Ok(payload)
+}
+
+/// What stands in for `InvocationType: Event` until it is built. Not a 5xx, which SDKs would try again.
+pub(crate) fn asynchronous_unavailable() -> ApiError {
+    let text = "Asynchronous invocation (InvocationType Event) is not available in this local Lambda yet. Use \
+                RequestResponse.";
+    ApiError::new(ErrorCode::InvalidParameterValue, text)
+}
+
+/// The function's ARN as the caller named it: with a qualifier only if there was one.
+pub(crate) fn invoked_arn(function: &Function, invoke: &Invoke, settings: &Settings) -> HeaderValue {
+    let arn = FunctionArn {
+        region: &settings.region,
+        account: &settings.account,
+        name: &function.name,
+        qualifier: invoke.effective_qualifier().map(Qualifier::as_str),
+    };
+    HeaderValue::try_from(arn.to_string()).expect("names, regions and accounts are ASCII by their checks")
+}
+
+/// The traces for the function and for the caller: the caller's own, continued, or one made of the request id.
+pub(crate) fn traces(invoke: &Invoke, request_id: Uuid, now: SystemTime) -> (HeaderValue, HeaderValue) {
+    let given = invoke.trace.as_ref().and_then(|trace| trace.to_str().ok()).and_then(Trace::parse);
+    let [_, _, _, _, random @ ..] = *request_id.as_bytes();
+    let mut trace = given.unwrap_or_else(|| Trace::new(now, random));
+    let (_, low) = request_id.as_u64_pair();
+    trace.sampled.get_or_insert(false);
+    trace.parent = Some(low);
+    let function = trace.to_header();
+    (trace.parent, trace.lineage) = (None, None);
+    (function, trace.to_header())
+}
+
+/// How `cargo lambda invoke` calls "the only function" when it is given no name.
+const ONLY_FUNCTION: &str = "_";
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::function::Unavailable;
+    use lambda_protocol::function::FunctionRef;
+
+    fn function(name: &str) -> Function {
+        Function {
+            name: name.to_owned(),
+            runtime: "provided.al2023".to_owned(),
+            handler: "bootstrap".to_owned(),
+            program: Err(Unavailable("install it".to_owned())),
+            variables: std::collections::BTreeMap::new(),
+            timeout: Duration::from_secs(3),
+            memory_mb: 128,
+            reserved_concurrency: None,
+        }
+    }
+
+    #[track_caller]
+    fn check(functions: &[&str], meant: &str, expected: Result<usize, &str>) {
+        let functions = Functions::new(functions.iter().map(|name| function(name)).collect());
+        let invoke = Invoke::new(FunctionRef::parse(meant).unwrap());
+        let found = functions.find(&invoke, &Settings::default()).map_err(|error| error.message);
+        assert_eq!(found, expected.map_err(str::to_owned), "{meant}");
+    }
+
+    #[test]
+    fn every_way_to_name_a_function_leads_to_it() {
+        for meant in [
+            "two",
+            "two:$LATEST",
+            "function:two",
+            "000000000000:function:two",
+            "arn:aws:lambda:us-east-1:000000000000:function:two",
+            "arn:aws:lambda:us-east-1:000000000000:function:two:$LATEST",
+        ] {
+            check(&["one", "two"], meant, Ok(1));
+        }
+    }
+
+    #[test]
+    fn what_is_not_here_is_named_as_aws_names_it() {
+        let missing = "Function not found: arn:aws:lambda:us-east-1:000000000000:function:three:$LATEST";
+        check(&["one"], "three", Err(missing));
+        let version = "Function not found: arn:aws:lambda:us-east-1:000000000000:function:one:7";
+        check(&["one"], "one:7", Err(version));
+        let region = "Functions from 'us-west-2' are not reachable in this region ('us-east-1')";
+        check(&["one"], "arn:aws:lambda:us-west-2:000000000000:function:one", Err(region));
+    }
+
+    #[test]
+    fn another_accounts_function_is_denied() {
+        let functions = Functions::new(vec![function("one")]);
+        let invoke = Invoke::new(FunctionRef::parse("111111111111:function:one").unwrap());
+        let error = functions.find(&invoke, &Settings::default()).unwrap_err();
+        assert_eq!(error.code, ErrorCode::AccessDenied);
+        assert!(error.message.contains("arn:aws:lambda:us-east-1:111111111111:function:one"), "{error}");
+    }
+
+    #[test]
+    fn an_underscore_is_the_only_function() {
+        check(&["one"], "_", Ok(0));
+        let missing = "Function not found: arn:aws:lambda:us-east-1:000000000000:function:_:$LATEST";
+        check(&["one", "two"], "_", Err(missing));
+    }
+
+    #[test]
+    fn an_empty_payload_stands_for_an_empty_object() {
+        assert_eq!(check_payload(Bytes::new()).unwrap(), "{}");
+        assert_eq!(check_payload(Bytes::from_static(b" [1] ")).unwrap(), " [1] ");
+    }
+
+    #[test]
+    fn a_payload_is_json_of_bounded_size() {
+        let error = check_payload(Bytes::from_static(b"{")).unwrap_err();
+        assert!(error.message.starts_with("Could not parse request body into json: Could not parse payload"));
+        let error = check_payload(vec![b' '; SYNC_REQUEST_BYTES + 1].into()).unwrap_err();
+        assert_eq!(error.code, ErrorCode::RequestEntityTooLarge);
+    }
+
+    #[test]
+    fn an_arn_has_a_qualifier_only_if_the_caller_gave_one() {
+        let arn = |meant| {
+            let invoke = Invoke::new(FunctionRef::parse(meant).unwrap());
+            invoked_arn(&function("one"), &invoke, &Settings::default())
+        };
+        assert_eq!(arn("one"), "arn:aws:lambda:us-east-1:000000000000:function:one");
+        assert_eq!(arn("one:$LATEST"), "arn:aws:lambda:us-east-1:000000000000:function:one:$LATEST");
+    }
+
+    #[test]
+    fn a_callers_trace_is_continued() {
+        let mut invoke = Invoke::new(FunctionRef::new("one"));
+        let root = "Root=1-5759e988-bd862e3fe1be46a994272793";
+        invoke.trace = Some(HeaderValue::from_static("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"));
+        let (function, caller) = traces(&invoke, Uuid::from_u128(7), SystemTime::UNIX_EPOCH);
+        assert_eq!(function, format!("{root};Parent=0000000000000007;Sampled=1"));
+        assert_eq!(caller, format!("{root};Sampled=1"));
+    }
+}

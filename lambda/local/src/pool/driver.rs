@@ -1,0 +1,228 @@
+//! Does what the pool says: hands invocations to environments, starts and ends environments, watches the clock.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, watch},
+    time::sleep_until,
+};
+
+use super::{Admitted, Limits, Pool, Refusal, Was};
+use crate::{
+    environment::{Environment, Job, supervisor},
+    function::Function,
+    logs::LogSink,
+    settings::Settings,
+    warden::Warden,
+};
+
+/// All environments of the service and what they share.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    pub(crate) settings: Settings,
+    pub(crate) warden: Warden,
+    functions: Vec<Arc<Function>>,
+    sink: LogSink,
+    pool: Mutex<Pool<Arc<Environment>, Job>>,
+    /// Rung when the pool's alarm is set to an earlier time.
+    alarm: Notify,
+    /// Environments whose supervisor has not finished.
+    alive: watch::Sender<usize>,
+    closing: watch::Sender<bool>,
+    /// Where environments live, whichever runtime a caller runs on.
+    runtime: Handle,
+}
+
+impl Driver {
+    /// # Panics
+    /// Outside a Tokio runtime.
+    pub(crate) fn start(
+        settings: Settings,
+        functions: Vec<Arc<Function>>,
+        warden: Warden,
+        sink: LogSink,
+    ) -> Arc<Self> {
+        let limits = Limits {
+            account_concurrency: count(settings.account_concurrency),
+            max_starting: max_starting(),
+            idle_after: settings.idle_after,
+        };
+        let pool =
+            Pool::new(limits, functions.iter().map(|function| function.reserved_concurrency.map(count)));
+        let driver = Arc::new(Self {
+            settings,
+            warden,
+            functions,
+            sink,
+            pool: Mutex::new(pool),
+            alarm: Notify::new(),
+            alive: watch::Sender::new(0),
+            closing: watch::Sender::new(false),
+            runtime: Handle::current(),
+        });
+        driver.runtime.spawn(Arc::clone(&driver).watch_clock());
+        driver
+    }
+
+    /// An invocation that passed every check.
+    ///
+    /// # Errors
+    /// It may not run now.
+    pub(crate) fn invoke(self: &Arc<Self>, function: usize, job: Job) -> Result<(), Refusal> {
+        match self.with_pool(|pool, now| pool.invoke(function, job, now))? {
+            Admitted::Run(environment, job) => self.give(&environment, job),
+            Admitted::Waits => self.start_due(),
+        }
+        Ok(())
+    }
+
+    /// The environment's runtime asks for work.
+    pub(crate) fn ready(self: &Arc<Self>, environment: &Arc<Environment>, was: Was) {
+        let (at, handle) = (environment.function_at, Arc::clone(environment));
+        let (job, more) = self.with_pool(|pool, now| (pool.ready(at, handle, was, now), pool.has_waiting()));
+        if let Some(job) = job {
+            self.give(environment, job);
+        }
+        if more {
+            self.start_due();
+        }
+    }
+
+    /// An invocation has its answer; its environment may have more to do before it asks for work.
+    pub(crate) fn answered(&self, function: usize) {
+        self.with_pool(|pool, _| pool.answered(function));
+    }
+
+    /// The first start failed. The invocation, if one waits, within which to try again.
+    pub(crate) fn start_failed(&self, function: usize) -> Option<Job> {
+        self.with_pool(|pool, _| pool.start_failed(function))
+    }
+
+    /// An environment that was not busy has ended.
+    pub(crate) fn ended(&self, environment: &Environment, was: Was) {
+        self.with_pool(|pool, _| {
+            let lane = environment.function_at;
+            pool.ended(lane, was, |idle| std::ptr::eq(Arc::as_ptr(idle), environment));
+        });
+    }
+
+    /// Starts environments for the invocations that wait, as many as may start now.
+    pub(crate) fn start_due(self: &Arc<Self>) {
+        while let Some(function) = self.with_pool(Pool::next_start) {
+            let environment =
+                Environment::new(function, Arc::clone(&self.functions[function]), self.sink.clone());
+            let alive = Alive::new(Arc::clone(self));
+            self.runtime.spawn(async move {
+                supervisor::run(Arc::new(environment), &alive.driver).await;
+                alive.driver.start_due();
+            });
+        }
+    }
+
+    pub(crate) fn closing(&self) -> Closing {
+        Closing(self.closing.subscribe())
+    }
+
+    /// Takes no further invocation, ends all environments, and returns when they have ended.
+    pub(crate) async fn shut_down(&self) {
+        let waiting = self.with_pool(|pool, _| pool.close());
+        drop(waiting);
+        self.closing.send_replace(true);
+        let mut alive = self.alive.subscribe();
+        // The sender is part of `self`.
+        let _ = alive.wait_for(|environments| *environments == 0).await;
+        self.sink.flushed().await;
+    }
+
+    fn give(self: &Arc<Self>, environment: &Environment, job: Job) {
+        if let Err(job) = environment.begin(job) {
+            let function = environment.function_at;
+            self.with_pool(|pool, now| pool.wait_again(function, job, now));
+            self.start_due();
+        }
+    }
+
+    async fn watch_clock(self: Arc<Self>) {
+        let mut closing = self.closing();
+        loop {
+            let alarm = self.with_pool(|pool, _| pool.wake_at());
+            let rings = async {
+                match alarm {
+                    Some(at) => sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = rings => {
+                    for environment in self.with_pool(Pool::tick) {
+                        environment.retire();
+                    }
+                    self.start_due();
+                }
+                () = self.alarm.notified() => {}
+                () = closing.begins() => return,
+            }
+        }
+    }
+
+    /// Every change goes through here, so that the clock hears of an alarm that is now set to an earlier time.
+    fn with_pool<T>(&self, change: impl FnOnce(&mut Pool<Arc<Environment>, Job>, Instant) -> T) -> T {
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = pool.wake_at();
+        let result = change(&mut pool, Instant::now());
+        let after = pool.wake_at();
+        drop(pool);
+        if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
+            self.alarm.notify_one();
+        }
+        result
+    }
+}
+
+/// Tells when the service shuts down.
+#[derive(Clone, Debug)]
+pub(crate) struct Closing(watch::Receiver<bool>);
+
+impl Closing {
+    /// Returns once the service shuts down, at once if it has begun to. Cancel safe.
+    pub(crate) async fn begins(&mut self) {
+        // Without a sender there is no service any more.
+        let _ = self.0.wait_for(|closing| *closing).await;
+    }
+}
+
+/// Counts one environment for as long as its supervisor runs, however that ends.
+struct Alive {
+    driver: Arc<Driver>,
+}
+
+impl Alive {
+    fn new(driver: Arc<Driver>) -> Self {
+        driver.alive.send_modify(|environments| *environments += 1);
+        Self { driver }
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.driver.alive.send_modify(|environments| *environments -= 1);
+    }
+}
+
+fn count(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+/// Environments that start at once: enough to keep the cores busy while some wait for their disk, few enough that
+/// each is ready soon. A choice of ours; AWS adds up to 1,000 every 10 s.
+fn max_starting() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (cores * STARTING_PER_CORE).max(MIN_STARTING)
+}
+
+const STARTING_PER_CORE: usize = 8;
+const MIN_STARTING: usize = 16;

@@ -1,0 +1,223 @@
+//! The service itself: one call in, one answer out, whether it came through a socket or from within the process.
+
+use std::{io, sync::Arc, time::SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request};
+use lambda_protocol::{
+    api_error::{ApiError, ErrorCode},
+    fault::Fault,
+    invoke::{InvocationType, Invoke, InvokeReply, LogType, X_AMZN_REQUEST_ID},
+};
+use tokio::{net::TcpListener, sync::oneshot};
+use uuid::Uuid;
+
+use crate::{
+    environment::{Answer, Job, VERSION},
+    front,
+    function::{Function, Unavailable},
+    invoke::{self, Functions},
+    logs::LogSink,
+    pool::{
+        Refusal,
+        driver::{Closing, Driver},
+    },
+    settings::Settings,
+    warden::Warden,
+};
+
+/// A running local Lambda. Cheap to clone; all clones are one service, which runs until [`shutdown`](Self::shutdown)
+/// or until its warden ends with this process.
+#[derive(Clone, Debug)]
+pub struct LocalLambda {
+    functions: Arc<Functions>,
+    driver: Arc<Driver>,
+}
+
+impl LocalLambda {
+    /// Starts the service. Functions are started when they are first invoked.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime with time and I/O enabled; that is where environments will live.
+    ///
+    /// # Errors
+    /// `InvalidInput`: region or account are none.
+    pub fn start(
+        settings: Settings,
+        functions: Vec<Function>,
+        warden: Warden,
+        logs: LogSink,
+    ) -> io::Result<Self> {
+        settings.check().map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
+        let functions = Arc::new(Functions::new(functions));
+        let driver = Driver::start(settings, functions.all().to_vec(), warden, logs);
+        Ok(Self { functions, driver })
+    }
+
+    /// Answers a request of Lambda's HTTP API as the socket would. The future may be dropped: an invocation that
+    /// has begun goes on to its end, as on AWS.
+    pub async fn call(&self, head: request::Parts, body: Bytes) -> Response<Bytes> {
+        match self.admit(&head) {
+            Ok(admitted) => self.run(admitted, body).await,
+            Err(refusal) => refusal,
+        }
+    }
+
+    /// Serves Lambda's HTTP API on `listener` until [`shutdown`](Self::shutdown).
+    pub async fn serve(&self, listener: TcpListener) {
+        front::serve(self.clone(), listener).await;
+    }
+
+    /// In the order in which they were given.
+    pub fn functions(&self) -> &[Arc<Function>] {
+        self.functions.all()
+    }
+
+    /// Takes no further call, kills all environments and returns when nothing is left of them. Calls that are
+    /// running are answered with a `ServiceException`.
+    pub async fn shutdown(&self) {
+        self.driver.shut_down().await;
+    }
+
+    pub(crate) fn closing(&self) -> Closing {
+        self.driver.closing()
+    }
+
+    /// Everything that can be decided before the body is read.
+    ///
+    /// # Errors
+    /// The answer for a request that goes no further.
+    pub(crate) fn admit(&self, head: &request::Parts) -> Result<Admitted, Response<Bytes>> {
+        let invoke = match Invoke::decode(head) {
+            None => return Err(refuse(&unknown_operation(), Uuid::new_v4())),
+            Some(Err(error)) => return Err(refuse(&error, Uuid::new_v4())),
+            Some(Ok(invoke)) => invoke,
+        };
+        let request_id = invoke.request_id.unwrap_or_else(Uuid::new_v4);
+        let admit = || {
+            let at = self.functions.find(&invoke, &self.driver.settings)?;
+            Ok((at, invoke.client_context_json()?))
+        };
+        match admit() {
+            Ok((at, client_context)) => {
+                let cognito_identity = cognito_identity(&head.headers);
+                Ok(Admitted { at, client_context, cognito_identity, request_id, invoke })
+            }
+            Err(error) => Err(refuse(&error, request_id)),
+        }
+    }
+
+    /// The rest: the payload's checks, and the function.
+    pub(crate) async fn run(&self, admitted: Admitted, payload: Bytes) -> Response<Bytes> {
+        let request_id = admitted.request_id;
+        let payload = match invoke::check_payload(payload) {
+            Ok(payload) => payload,
+            Err(error) => return refuse(&error, request_id),
+        };
+        let outcome = match admitted.invoke.invocation_type {
+            InvocationType::RequestResponse => self.run_and_wait(admitted, payload).await,
+            InvocationType::Event => Err(invoke::asynchronous_unavailable()),
+            InvocationType::DryRun => Ok(bare(InvocationType::DryRun.success(), request_id)),
+        };
+        outcome.unwrap_or_else(|error| refuse(&error, request_id))
+    }
+
+    async fn run_and_wait(&self, admitted: Admitted, payload: Bytes) -> Result<Response<Bytes>, ApiError> {
+        let Admitted { at, client_context, cognito_identity, request_id, invoke } = admitted;
+        let function = &self.functions.all()[at];
+        let (trace, callers_trace) = invoke::traces(&invoke, request_id, SystemTime::now());
+        let answer = match &function.program {
+            Err(unavailable) => cannot_run(function, unavailable, request_id),
+            Ok(_) => {
+                let (reply, answered) = oneshot::channel();
+                let job = Job {
+                    request_id,
+                    payload,
+                    arn: invoke::invoked_arn(function, &invoke, &self.driver.settings),
+                    trace,
+                    client_context,
+                    cognito_identity,
+                    keep_tail: invoke.log_type == LogType::Tail,
+                    reply,
+                };
+                self.driver.invoke(at, job).map_err(refused)?;
+                answered
+                    .await
+                    .map_err(|_| ApiError::service("The local Lambda could not run the function."))?
+            }
+        };
+        let head = InvokeReply {
+            status: StatusCode::OK,
+            request_id: Some(header(request_id)),
+            executed_version: Some(HeaderValue::from_static(VERSION)),
+            function_error: answer.failed.then_some(InvokeReply::UNHANDLED),
+            log_result: answer.log_result,
+            trace: Some(callers_trace),
+        };
+        Ok(Response::from_parts(head.encode(), answer.payload))
+    }
+}
+
+/// A request that may be read on.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    /// The function's place.
+    at: usize,
+    invoke: Invoke,
+    client_context: Option<HeaderValue>,
+    cognito_identity: Option<HeaderValue>,
+    pub(crate) request_id: Uuid,
+}
+
+/// The answer that carries an error of the API.
+pub(crate) fn refuse(error: &ApiError, request_id: Uuid) -> Response<Bytes> {
+    let (mut head, body) = error.encode();
+    head.headers.insert(X_AMZN_REQUEST_ID, header(request_id));
+    Response::from_parts(head, body.into())
+}
+
+fn bare(status: StatusCode, request_id: Uuid) -> Response<Bytes> {
+    let reply = InvokeReply { request_id: Some(header(request_id)), ..InvokeReply::new(status) };
+    Response::from_parts(reply.encode(), Bytes::new())
+}
+
+fn refused(refusal: Refusal) -> ApiError {
+    match refusal {
+        Refusal::Throttled(reason) => ApiError::throttled(reason),
+        Refusal::Closed => ApiError::service("The local Lambda is shutting down."),
+    }
+}
+
+/// A function whose language or package is missing is there, but fails, and says what to do about it.
+fn cannot_run(function: &Function, Unavailable(install): &Unavailable, request_id: Uuid) -> Answer {
+    let fault = Fault {
+        error_type: Some("Runtime.InvalidEntrypoint".to_owned()),
+        error_message: Some(format!(
+            "RequestId: {request_id} Error: {} cannot run on this machine: {install}",
+            function.name
+        )),
+        trace: Vec::new(),
+    };
+    Answer { payload: fault.encode().into(), failed: true, log_result: None }
+}
+
+/// What AWS's front doors call a request that no operation answers.
+fn unknown_operation() -> ApiError {
+    let name = "UnknownOperationException".to_owned();
+    let text =
+        "This local Lambda answers POST /2015-03-31/functions/{FunctionName}/invocations and nothing else.";
+    ApiError::new(ErrorCode::Other { name, status: StatusCode::NOT_FOUND }, text)
+}
+
+fn cognito_identity(headers: &HeaderMap) -> Option<HeaderValue> {
+    headers.get(LAMBDA_RUNTIME_COGNITO_IDENTITY).filter(|identity| !identity.is_empty()).cloned()
+}
+
+fn header(id: Uuid) -> HeaderValue {
+    let mut text = Uuid::encode_buffer();
+    HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)).expect("a UUID is ASCII")
+}
+
+/// JSON text, passed on as it is. Source: `cargo lambda invoke`, local mode.
+const LAMBDA_RUNTIME_COGNITO_IDENTITY: HeaderName =
+    HeaderName::from_static("lambda-runtime-cognito-identity");

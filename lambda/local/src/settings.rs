@@ -1,0 +1,58 @@
+//! What the whole service is told once, when it starts.
+
+use std::{ffi::OsString, time::Duration};
+
+/// The account that the service stands in for, and its limits.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Part of every ARN, and `AWS_REGION` of functions. Other regions are "not reachable". Default `us-east-1`.
+    pub region: String,
+    /// Twelve digits; part of every ARN. Default `000000000000`.
+    pub account: String,
+    /// Invocations running at once over all functions; reserved concurrency is taken out of it.
+    /// Default 1,000. Source: Lambda quotas, "Concurrent executions".
+    pub account_concurrency: u32,
+    /// How long an environment that does nothing is kept. Default 5 minutes: AWS promises no figure, and people
+    /// have measured 5 to 15 minutes.
+    pub idle_after: Duration,
+    /// From the start of a process until it first asks for work. Default 10 s.
+    /// Source: Lambda developer guide, "Understanding the Lambda execution environment lifecycle", Init phase.
+    pub init_limit: Duration,
+    /// Where this service listens, `http://host:port`: `AWS_ENDPOINT_URL_LAMBDA` of functions, so that those that
+    /// call other functions stay here. Default: not set.
+    pub endpoint: Option<String>,
+    /// Where programs are looked for before Lambda's own directories: the host's `PATH`, so that functions find
+    /// the interpreters and tools that their owner has. Default: nothing.
+    pub path: OsString,
+}
+
+impl Settings {
+    /// # Errors
+    /// What is wrong, for people: these become parts of ARNs and headers.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let in_region = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if self.region.is_empty() || !self.region.bytes().all(in_region) {
+            return Err("the region must be like us-east-1");
+        }
+        if self.account.len() != ACCOUNT_DIGITS || !self.account.bytes().all(|b| b.is_ascii_digit()) {
+            return Err("the account must have 12 digits");
+        }
+        Ok(())
+    }
+}
+
+const ACCOUNT_DIGITS: usize = 12;
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            region: "us-east-1".to_owned(),
+            account: "000000000000".to_owned(),
+            account_concurrency: 1_000,
+            idle_after: Duration::from_mins(5),
+            init_limit: Duration::from_secs(10),
+            endpoint: None,
+            path: OsString::new(),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Functions from a SAM `template.yaml`.
+//!
+//! The same file that `sam deploy` takes. What has a meaning on this machine is acted on; what is known and has none
+//! is a [`Note`]; what is not understood is a [`Mistake`] with its line and column. Nothing is dropped silently.
+//!
+//! ```text
+//! text ─► tree (YAML, short forms made long) ─► document (sections) ─► evaluator (intrinsics) ─► functions
+//! ```
+
+mod conditions;
+mod document;
+mod evaluator;
+mod findings;
+mod function;
+mod limits;
+mod parameters;
+mod properties;
+mod references;
+mod stand_in;
+mod substitution;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt, fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+pub use findings::{Mistake, Mistakes, Note, Place};
+
+use crate::function::Unavailable;
+use document::{Document, Kind};
+use evaluator::Evaluator;
+use findings::{Findings, Group};
+use tree::Node;
+
+/// What a template says, as far as this machine is concerned.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Template {
+    /// In the file's order; names are unique.
+    pub functions: Vec<TemplateFunction>,
+    /// In the file's order.
+    pub notes: Vec<Note>,
+}
+
+/// One function with everything AWS would check already checked.
+#[derive(Clone, Eq, PartialEq)]
+pub struct TemplateFunction {
+    pub logical_id: String,
+    /// Of the logical id.
+    pub place: Place,
+    /// `FunctionName`, or else the logical id.
+    pub name: String,
+    /// 1 to 900 s.
+    pub timeout: Duration,
+    /// 128 to 10,240 MB.
+    pub memory_mb: u32,
+    pub reserved_concurrency: Option<u32>,
+    pub variables: BTreeMap<String, String>,
+    pub source: Source,
+}
+
+/// Where a function's program comes from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Source {
+    /// The folder that `CodeUri` names, relative like the template's own path; or why there is none.
+    pub code: Result<PathBuf, Unavailable>,
+    /// A known form of name, as `python3.13`. Empty for a container image.
+    pub runtime: String,
+    /// Empty for a container image.
+    pub handler: String,
+    /// `BuildMethod: rust-cargolambda`.
+    pub build: Option<RustBuild>,
+}
+
+/// A function that cargo builds.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RustBuild {
+    /// The binary target, where the package has several.
+    pub binary: Option<String>,
+}
+
+/// Reads the template at `path`. `overrides` are values for its parameters, by name.
+///
+/// # Errors
+/// Every mistake in the file, or that it cannot be read.
+pub fn load(path: &Path, overrides: &BTreeMap<String, String>) -> Result<Template, Mistakes> {
+    match fs::read(path).map(String::from_utf8) {
+        Ok(Ok(text)) => parse(&text, path, overrides),
+        Ok(Err(_)) => Err(Mistakes::of_the_file(path, "not UTF-8".to_owned())),
+        Err(error) => Err(Mistakes::of_the_file(path, format!("cannot be read: {error}"))),
+    }
+}
+
+/// Evaluates a template's `text`. `file` is where it lies: it is named in mistakes, and `CodeUri` is relative to it.
+///
+/// # Errors
+/// Every mistake in the text.
+pub fn parse(text: &str, file: &Path, overrides: &BTreeMap<String, String>) -> Result<Template, Mistakes> {
+    let mut found = Findings::default();
+    let Ok(root) = Node::read(text, &mut found) else { return Err(failed(found, file)) };
+    let Ok(document) = Document::read(&root, &mut found) else { return Err(failed(found, file)) };
+    let mut evaluator = Evaluator::new(&document, overrides, found);
+    evaluator.decide_conditions();
+    let functions = functions(&mut evaluator, file.parent().unwrap_or_else(|| Path::new("")));
+    let notes = evaluator.found.finish(file)?;
+    Ok(Template { functions, notes })
+}
+
+fn failed(found: Findings, file: &Path) -> Mistakes {
+    found.finish(file).expect_err("`Reported` means that a mistake is on the list")
+}
+
+fn functions(evaluator: &mut Evaluator<'_>, folder: &Path) -> Vec<TemplateFunction> {
+    let document = evaluator.document;
+    let mut functions = Vec::new();
+    let mut names = HashMap::new();
+    for resource in &document.resources {
+        let Ok(true) = evaluator.exists(resource) else { continue };
+        if let Kind::Other(kind) = resource.kind {
+            let group = Group::ResourceType(kind.to_owned());
+            evaluator.found.note_member(group, resource.place, resource.id);
+            continue;
+        }
+        let Ok(function) = function::read(evaluator, resource, folder) else { continue };
+        if let Some(first) = names.insert(function.name.clone(), resource.place) {
+            let message = format!(
+                "the name `{}` is already taken by the function on line {}",
+                function.name, first.line
+            );
+            evaluator.found.mistake(resource.place, message);
+        }
+        functions.push(function);
+    }
+    functions
+}
+
+/// The variables' values stay unsaid: they may be secrets.
+impl fmt::Debug for TemplateFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TemplateFunction")
+            .field("logical_id", &self.logical_id)
+            .field("name", &self.name)
+            .field("timeout", &self.timeout)
+            .field("memory_mb", &self.memory_mb)
+            .field("reserved_concurrency", &self.reserved_concurrency)
+            .field("variables", &self.variables.keys())
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}

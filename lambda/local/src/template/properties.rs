@@ -1,0 +1,176 @@
+//! The properties of a function: those acted on, those known, and what `Globals` adds to them.
+
+use super::{
+    document::Kind,
+    tree::{Entry, Node, Value},
+};
+
+/// What is done about a property.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Role {
+    ActedOn,
+    /// Known, and deliberately without effect here.
+    Noted,
+    Unknown,
+}
+
+pub(super) fn role(kind: Kind<'_>, name: &str) -> Role {
+    if acted_on(kind).contains(&name) {
+        Role::ActedOn
+    } else if noted(kind).contains(&name) {
+        Role::Noted
+    } else {
+        Role::Unknown
+    }
+}
+
+pub(super) fn known(kind: Kind<'_>) -> impl Iterator<Item = &'static str> {
+    acted_on(kind).iter().chain(noted(kind)).copied()
+}
+
+/// SAM's merge of `Globals.Function` and a function's own properties: maps entry by entry, lists one after the other,
+/// anything else (an intrinsic, too) is the function's own.
+pub(super) fn merge(global: &[Entry], own: &[Entry]) -> Vec<Entry> {
+    let mut merged = global.to_vec();
+    for entry in own {
+        match merged.iter_mut().find(|known| known.key == entry.key) {
+            None => merged.push(entry.clone()),
+            Some(known) => {
+                known.place = entry.place;
+                known.value = merge_values(&known.value, &entry.value);
+            }
+        }
+    }
+    merged
+}
+
+fn merge_values(global: &Node, own: &Node) -> Node {
+    let value = match (&global.value, &own.value) {
+        (Value::Map(left), Value::Map(right))
+            if global.intrinsic().is_none() && own.intrinsic().is_none() =>
+        {
+            Value::Map(merge(left, right))
+        }
+        (Value::List(left), Value::List(right)) => Value::List(left.iter().chain(right).cloned().collect()),
+        _ => own.value.clone(),
+    };
+    Node { value, place: own.place }
+}
+
+fn acted_on(kind: Kind<'_>) -> &'static [&'static str] {
+    match kind {
+        Kind::ServerlessFunction => &[
+            "CodeUri",
+            "Environment",
+            "FunctionName",
+            "Handler",
+            "ImageUri",
+            "InlineCode",
+            "MemorySize",
+            "PackageType",
+            "ReservedConcurrentExecutions",
+            "Runtime",
+            "Timeout",
+        ],
+        Kind::LambdaFunction => &[
+            "Code",
+            "Environment",
+            "FunctionName",
+            "Handler",
+            "MemorySize",
+            "PackageType",
+            "ReservedConcurrentExecutions",
+            "Runtime",
+            "Timeout",
+        ],
+        Kind::Other(_) => &[],
+    }
+}
+
+fn noted(kind: Kind<'_>) -> &'static [&'static str] {
+    match kind {
+        // Source: SAM developer guide, "AWS::Serverless::Function", properties.
+        Kind::ServerlessFunction => &[
+            "Architectures",
+            "AssumeRolePolicyDocument",
+            "AutoPublishAlias",
+            "AutoPublishAliasAllProperties",
+            "AutoPublishCodeSha256",
+            "CapacityProviderConfig",
+            "CodeSigningConfigArn",
+            "DeadLetterQueue",
+            "DeploymentPreference",
+            "Description",
+            "DurableConfig",
+            "EphemeralStorage",
+            "EventInvokeConfig",
+            "Events",
+            "FileSystemConfigs",
+            "FunctionScalingConfig",
+            "FunctionUrlConfig",
+            "ImageConfig",
+            "KmsKeyArn",
+            "Layers",
+            "LoggingConfig",
+            "PermissionsBoundary",
+            "Policies",
+            "PropagateTags",
+            "ProvisionedConcurrencyConfig",
+            "PublishToLatestPublished",
+            "RecursiveLoop",
+            "Role",
+            "RolePath",
+            "RuntimeManagementConfig",
+            "SnapStart",
+            "SourceKMSKeyArn",
+            "Tags",
+            "TenancyConfig",
+            "Tracing",
+            "VersionDeletionPolicy",
+            "VersionDescription",
+            "VpcConfig",
+        ],
+        // Source: CloudFormation resource reference, "AWS::Lambda::Function", properties.
+        Kind::LambdaFunction => &[
+            "Architectures",
+            "CapacityProviderConfig",
+            "CodeSigningConfigArn",
+            "DeadLetterConfig",
+            "Description",
+            "DurableConfig",
+            "EphemeralStorage",
+            "FileSystemConfigs",
+            "FunctionScalingConfig",
+            "ImageConfig",
+            "KmsKeyArn",
+            "Layers",
+            "LoggingConfig",
+            "PublishToLatestPublished",
+            "RecursiveLoop",
+            "Role",
+            "RuntimeManagementConfig",
+            "SnapStart",
+            "Tags",
+            "TenancyConfig",
+            "TracingConfig",
+            "VpcConfig",
+        ],
+        Kind::Other(_) => &[],
+    }
+}
+
+/// What a resource may say beside its properties. Source: CloudFormation user guide, "Resource attributes"; SAM's own.
+pub(super) const ATTRIBUTES: &[&str] = &[
+    "Condition",
+    "Connectors",
+    "CreationPolicy",
+    "DeletionPolicy",
+    "DependsOn",
+    "Description",
+    "IgnoreGlobals",
+    "Metadata",
+    "Properties",
+    "Type",
+    "UpdatePolicy",
+    "UpdateReplacePolicy",
+];

@@ -1,0 +1,175 @@
+//! The X-Ray trace header: `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=…`.
+//!
+//! Source: AWS X-Ray developer guide, "Tracing header"; `Lineage` as Lambda sends it.
+
+use std::{
+    fmt,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use http::HeaderValue;
+
+/// A request's place in a trace. Members of the header that are not named here are not kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Trace {
+    pub root: Root,
+    /// The segment that calls.
+    pub parent: Option<u64>,
+    /// `None`: nobody has decided yet (`Sampled=?`, or nothing).
+    pub sampled: Option<bool>,
+    /// Lambda's own counter against recursion; opaque. At most [`MAX_LINEAGE_BYTES`].
+    pub lineage: Option<String>,
+}
+
+/// The trace itself: when it began, and 96 random bits.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Root {
+    /// Since the epoch.
+    pub seconds: u32,
+    pub random: [u8; 12],
+}
+
+impl Trace {
+    /// A new trace, not sampled. `random` comes from the caller: nothing here is random.
+    pub fn new(now: SystemTime, random: [u8; 12]) -> Self {
+        let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        Self { root: Root { seconds, random }, parent: None, sampled: Some(false), lineage: None }
+    }
+
+    /// `None`: there is no well-formed root, so that there is no trace to go on with.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (mut root, mut parent, mut sampled, mut lineage) = (None, None, None, None);
+        for member in text.split(';') {
+            let Some((key, value)) = member.split_once('=') else { continue };
+            match (key.trim(), value.trim()) {
+                ("Root", value) => root = Root::parse(value),
+                ("Parent", value) => parent = hex(value, 16).and_then(|id| u64::try_from(id).ok()),
+                ("Sampled", "1") => sampled = Some(true),
+                ("Sampled", "0") => sampled = Some(false),
+                ("Lineage", value) if is_lineage(value) => lineage = Some(value.to_owned()),
+                _ => {}
+            }
+        }
+        Some(Self { root: root?, parent, sampled, lineage })
+    }
+
+    pub fn to_header(&self) -> HeaderValue {
+        // A lineage that was put together by hand may hold what no header may.
+        HeaderValue::try_from(self.to_string())
+            .or_else(|_| HeaderValue::try_from(Self { lineage: None, ..self.clone() }.to_string()))
+            .expect("a trace without lineage is ASCII")
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Root={}", self.root)?;
+        if let Some(parent) = self.parent {
+            write!(f, ";Parent={parent:016x}")?;
+        }
+        if let Some(sampled) = self.sampled {
+            write!(f, ";Sampled={}", u8::from(sampled))?;
+        }
+        match &self.lineage {
+            Some(lineage) => write!(f, ";Lineage={lineage}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Root {
+    /// Shape: `1-`, 8 hexadecimal digits, `-`, 24 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (seconds, random) = text.strip_prefix("1-")?.split_once('-')?;
+        let seconds = u32::try_from(hex(seconds, 8)?).ok()?;
+        let [_, _, _, _, random @ ..] = hex(random, 24)?.to_be_bytes();
+        Some(Self { seconds, random })
+    }
+}
+
+impl fmt::Display for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "1-{:08x}-", self.seconds)?;
+        self.random.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Longest lineage that is kept, in bytes. Ours: Lambda's are under 100.
+pub const MAX_LINEAGE_BYTES: usize = 256;
+
+fn is_lineage(value: &str) -> bool {
+    (1..=MAX_LINEAGE_BYTES).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// A number of exactly so many hexadecimal digits, at most 32.
+fn hex(text: &str, digits: usize) -> Option<u128> {
+    let fits = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    fits.then(|| u128::from_str_radix(text, 16).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<&str>) {
+        assert_eq!(Trace::parse(text).map(|trace| trace.to_string()).as_deref(), expected, "{text:?}");
+    }
+
+    #[test]
+    fn a_header_is_read_whatever_its_order() {
+        let whole =
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:a87bd80c:0";
+        check(whole, Some(whole));
+        check(
+            " Sampled=0; Root=1-5759E988-bd862e3fe1be46a994272793 ;Self=1-0-0",
+            Some("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0"),
+        );
+        check(
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=?;Parent=xyz",
+            Some("Root=1-5759e988-bd862e3fe1be46a994272793"),
+        );
+    }
+
+    #[test]
+    fn without_a_root_there_is_no_trace() {
+        for text in [
+            "",
+            "Parent=53995c3f42cd8ad8;Sampled=1",
+            "Root=1-1-2",
+            "Root=2-5759e988-bd862e3fe1be46a994272793",
+        ] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn a_new_trace_begins_now_and_is_not_sampled() {
+        let now = UNIX_EPOCH + Duration::from_secs(0x5759_e988);
+        let trace = Trace::new(now, [0xbd; 12]);
+        assert_eq!(trace.to_header(), "Root=1-5759e988-bdbdbdbdbdbdbdbdbdbdbdbd;Sampled=0");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_rendered_parses_to_itself(
+            seconds: u32, random: [u8; 12], parent: Option<u64>, sampled: Option<bool>,
+            lineage in prop::option::of("[0-9a-f:|]{1,40}"),
+        ) {
+            let trace = Trace { root: Root { seconds, random }, parent, sampled, lineage };
+            prop_assert_eq!(Trace::parse(trace.to_header().to_str().unwrap()), Some(trace));
+        }
+
+        #[test]
+        fn anything_may_be_parsed_and_what_is_kept_fits_a_header(text: String) {
+            if let Some(trace) = Trace::parse(&text) {
+                trace.to_header();
+            }
+        }
+    }
+}

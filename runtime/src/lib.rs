@@ -1,0 +1,104 @@
+//! AWS Lambda functions as plain async functions, over events or over HTTP requests.
+//!
+//! **An event function** takes whatever [serde](https://serde.rs) can read and returns whatever it can write:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use stayput_runtime::{Context, Error};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Order { id: u32 }
+//!
+//! #[derive(serde::Serialize)]
+//! struct Receipt { order: u32 }
+//!
+//! async fn take(order: Order, _: Context) -> Result<Receipt, Error> {
+//!     if order.id == 0 {
+//!         return Err(Error::new("OrderUnknown", "there is no order 0"));
+//!     }
+//!     Ok(Receipt { order: order.id })
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     stayput_runtime::run_event(take)
+//! }
+//! ```
+//!
+//! **An HTTP function** takes a request and returns a response, both of the [`http`] crate:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use stayput_runtime::{Bytes, Context, Error, http::{Request, Response}};
+//!
+//! async fn greet(request: Request<Bytes>, _: Context) -> Result<Response<String>, Error> {
+//!     let name = request.uri().path().trim_matches('/');
+//!     Ok(Response::builder().header("content-type", "text/plain").body(format!("Hello, {name}!"))?)
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     stayput_runtime::run_http(greet)
+//! }
+//! ```
+//!
+//! # What a caller is told when it goes wrong
+//!
+//! A handler that returns an [`Error`] has *faulted*: the caller gets Lambda's error payload, and its `errorType` is
+//! the name that the author chose. `?` on any `std::error::Error` works and names the fault after the type. For an
+//! HTTP function too this is a fault and no answer; a response with status 500 is an answer like any other.
+//!
+//! A panic is a fault named [`Error::PANIC`]; the process lives on and takes the next invocation. (Not with
+//! `panic = "abort"`: there the process ends, and Lambda reports that.) An event that is not what the handler takes
+//! is [`Error::INVALID_EVENT`], an answer that cannot be sent is [`Error::INVALID_ANSWER`].
+//!
+//! # Preparing once, not in every invocation
+//!
+//! Handlers may be async closures, so they can borrow what `main` prepared. Where preparing is itself async, use
+//! your own Tokio runtime, and [`serve_event`] or [`serve_http`] in it:
+//!
+//! ```no_run
+//! use serde_json::Value;
+//! use stayput_runtime::{Context, Error};
+//! # struct Database;
+//! # impl Database {
+//! #     async fn connect() -> Result<Self, std::io::Error> { Ok(Self) }
+//! #     async fn put(&self, _: Value) -> Result<u64, std::io::Error> { Ok(1) }
+//! # }
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Error> {
+//!     stayput_runtime::init_logging();
+//!     let database = Database::connect().await?;
+//!     stayput_runtime::serve_event(async |event: Value, _: Context| Ok(database.put(event).await?)).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Testing
+//!
+//! [`testing`] calls a handler as Lambda would, through the same bytes, without a process or a socket.
+//!
+//! # What is not here
+//!
+//! One invocation runs at a time, on one thread, as Lambda's own model has it; functions that want more make their
+//! own threads. Answers are complete before they are sent.
+
+#![warn(missing_docs)]
+
+mod context;
+mod error;
+mod event_function;
+mod http_function;
+mod logging;
+mod panics;
+mod serve;
+pub mod testing;
+
+pub use bytes::Bytes;
+pub use http;
+
+pub use context::Context;
+pub use error::Error;
+pub use event_function::{run_event, serve_event};
+pub use http_function::{SourceIp, run_http, serve_http};
+pub use logging::init_logging;
+pub use serve::ServeError;

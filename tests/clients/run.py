@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Installs the real clients, starts `stayput dev`, runs every client against it, counts. Standard library only."""
+
+import os
+import pathlib
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PLACE = ROOT / "target" / "clients"
+VENV = PLACE / "venv"
+NODE = PLACE / "node"
+
+GATEWAY = "http://127.0.0.1:8080"
+LAMBDA = "http://127.0.0.1:9000"
+READY_SECONDS = 600
+CLIENT_SECONDS = 900
+
+
+def main():
+    install()
+    environment = client_environment()
+    build(["cargo", "build", "--locked", "--bin", "stayput"], environment)
+    build(["cargo", "build", "--locked", "--manifest-path", str(HERE / "rust/Cargo.toml")],
+          {**environment, "CARGO_TARGET_DIR": str(PLACE / "rust")})
+    dev = start_dev(environment)
+    try:
+        results = [run(name, command, environment) for name, command in clients()]
+    finally:
+        dev.send_signal(signal.SIGINT)
+        dev.wait(timeout=20)
+    passed = sum(ok for ok, _ in results)
+    failed = sum(bad for _, bad in results)
+    print(f"clients: {passed} passed, {failed} failed", flush=True)
+    sys.exit(1 if failed or not passed else 0)
+
+
+def clients():
+    python = str(VENV / "bin/python")
+    return [
+        ("curl", ["bash", str(HERE / "curl.sh")]),
+        ("boto3", [python, str(HERE / "python/boto3_client.py")]),
+        ("iots", [python, str(HERE / "python/altair_iots.py")]),
+        ("aws-cli", ["bash", str(HERE / "aws_cli.sh")]),
+        ("cargo-lambda", ["bash", str(HERE / "cargo_lambda.sh")]),
+        ("aws-sdk-js", ["node", str(NODE / "aws_sdk.mjs")]),
+        ("stedi-sdk", ["node", str(NODE / "stedi_sdk.mjs")]),
+        ("aws-sdk-rust", [str(PLACE / "rust/debug/sdk-client")]),
+    ]
+
+
+def install():
+    """Python packages into a virtual environment, Node's into a folder; both are kept between runs."""
+    if not (VENV / "bin/python").exists():
+        build([sys.executable, "-m", "venv", str(VENV)], os.environ)
+    build([str(VENV / "bin/pip"), "install", "--quiet", "-r", str(HERE / "python/requirements.txt")], os.environ)
+    NODE.mkdir(parents=True, exist_ok=True)
+    for file in (HERE / "node").iterdir():
+        shutil.copy(file, NODE / file.name)
+    build(["npm", "ci", "--no-fund", "--no-audit", "--loglevel=error"], os.environ, cwd=NODE)
+
+
+def client_environment():
+    return {
+        **os.environ,
+        "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "VIRTUAL_ENV": str(VENV),
+        "STAYPUT_URL": GATEWAY,
+        "STAYPUT_LAMBDA_URL": LAMBDA,
+        "STAYPUT_DEV_KEY": secrets.token_urlsafe(32),
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "not-a-secret",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1,localhost,::1",
+    }
+
+
+def start_dev(environment):
+    """Starts `dev` and returns once it has said that it is ready."""
+    dev = subprocess.Popen([str(ROOT / "target/debug/stayput"), "dev", "--data-dir", str(PLACE / "data")],
+                           cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    ready = threading.Event()
+
+    def watch():
+        for line in dev.stdout:
+            print(f"dev | {line}", end="", flush=True)
+            if line.startswith("ready"):
+                ready.set()
+        ready.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    if not ready.wait(READY_SECONDS) or dev.poll() is not None:
+        dev.kill()
+        sys.exit("`stayput dev` did not get ready")
+    return dev
+
+
+def run(name, command, environment):
+    """Runs one client; its `ok` and `FAIL` lines are the result. A client that says nothing has failed."""
+    try:
+        done = subprocess.run(command, env=environment, cwd=ROOT, text=True, timeout=CLIENT_SECONDS,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        lines, code = done.stdout.splitlines(), done.returncode
+    except subprocess.TimeoutExpired as late:
+        lines, code = [str(late)], 1
+    for line in lines:
+        print(f"{name} | {line}", flush=True)
+    passed = sum(line.startswith("ok ") for line in lines)
+    failed = sum(line.startswith("FAIL ") for line in lines)
+    if failed == 0 and (code != 0 or passed == 0):
+        print(f"{name} | FAIL: exit status {code}, {passed} checks passed", flush=True)
+        failed = 1
+    return passed, failed
+
+
+def build(command, environment, cwd=ROOT):
+    print("$", " ".join(command), flush=True)
+    subprocess.run(command, check=True, cwd=cwd, env=environment)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+//! A conversation, read from its file. `README.md` describes the form.
+
+use bytes::Bytes;
+use http::{HeaderName, StatusCode, Uri};
+use stayput_core::Mode;
+
+use super::{
+    message::{ExpectedInvoke, ExpectedPayload, ExpectedResponse, Headers, Lambda, Request},
+    situation,
+    template::{Known, Template},
+};
+
+/// One file.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    /// `stedi`
+    pub(crate) dialect: String,
+    /// `stedi/fault.txt`
+    pub(crate) path: String,
+    pub(crate) situation: &'static str,
+    pub(crate) mode: Mode,
+    pub(crate) turns: Vec<Turn>,
+}
+
+/// One request and what comes of it.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) request: Request,
+    /// `None`: the gateway answers alone.
+    pub(crate) call: Option<(ExpectedInvoke, Lambda)>,
+    pub(crate) response: ExpectedResponse,
+}
+
+impl Conversation {
+    /// `path` begins below `tests/conversations/`.
+    ///
+    /// # Errors
+    /// What does not fit the form.
+    pub(crate) fn parse(path: &str, text: &str) -> Result<Self, String> {
+        let (dialect, _) = path.split_once('/').ok_or("a conversation lies in its dialect's folder")?;
+        let (situation, mode) = read_top(path, text)?;
+        let mut sections = sections(text)?.into_iter().peekable();
+        let mut turns = Vec::new();
+        while let Some(section) = sections.next() {
+            let request = read_request(section.named("request")?)?;
+            let invoke = sections.next_if(|section| section.name == "invoke");
+            let call = match invoke {
+                None => None,
+                Some(invoke) => {
+                    let lambda = sections.next().ok_or("no --- lambda after --- invoke")?;
+                    Some((read_invoke(invoke.text)?, read_lambda(lambda.named("lambda")?)?))
+                }
+            };
+            let response = sections.next().ok_or("no --- response at the end")?;
+            turns.push(Turn { request, call, response: read_response(response.named("response")?)? });
+        }
+        if turns.is_empty() {
+            return Err("no --- request".to_owned());
+        }
+        Ok(Self { dialect: dialect.to_owned(), path: path.to_owned(), situation, mode, turns })
+    }
+}
+
+struct Section<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+impl<'a> Section<'a> {
+    fn named(&self, name: &str) -> Result<&'a str, String> {
+        if self.name == name {
+            Ok(self.text)
+        } else {
+            Err(format!("expected --- {name}, got --- {}", self.name))
+        }
+    }
+}
+
+fn read_top(path: &str, text: &str) -> Result<(&'static str, Mode), String> {
+    let mut lines = text.lines();
+    let title = lines.next().and_then(|line| line.strip_prefix(&format!("# tests/conversations/{path}: ")));
+    if title.is_none_or(str::is_empty) {
+        return Err(format!("the first line is not `# tests/conversations/{path}: <a sentence>`"));
+    }
+    let tags = lines.next().and_then(|line| line.strip_prefix("# situation: "));
+    let (word, mode) =
+        tags.and_then(|tags| tags.split_once("  mode: ")).ok_or("the second line has no tags")?;
+    let situation = situation::situation(word).ok_or_else(|| format!("{word} is no situation"))?;
+    Ok((situation, situation::mode(mode).ok_or_else(|| format!("{mode} is no mode"))?))
+}
+
+/// The texts between the `---` lines, each without its last line end.
+fn sections(text: &str) -> Result<Vec<Section<'_>>, String> {
+    let mut parts = text.split("\n--- ");
+    let top = parts.next().unwrap_or_default();
+    if let Some(line) = top.lines().find(|line| !line.starts_with('#')) {
+        return Err(format!("{line:?} stands before the first ---"));
+    }
+    let text = parts.map(|part| {
+        let (name, text) = part.split_once('\n').unwrap_or((part, ""));
+        Section { name, text }
+    });
+    let mut sections: Vec<Section<'_>> = text.collect();
+    if let Some(last) = sections.last_mut() {
+        last.text = last.text.strip_suffix('\n').ok_or("the file does not end with a line end")?;
+    }
+    Ok(sections)
+}
+
+/// Names and values as written.
+type Fields<'a> = Vec<(&'a str, &'a str)>;
+
+/// Start line, header fields and body.
+fn split(text: &str) -> Result<(&str, Fields<'_>, &str), String> {
+    let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+    let mut lines = head.lines();
+    let start = lines.next().ok_or("an empty section")?;
+    Ok((start, lines.map(field).collect::<Result<_, _>>()?, body))
+}
+
+fn field(line: &str) -> Result<(&str, &str), String> {
+    let (name, value) = line.split_once(':').ok_or_else(|| format!("{line:?} is no header field"))?;
+    Ok((name, value.trim()))
+}
+
+fn read_request(text: &str) -> Result<Request, String> {
+    let (start, fields, body) = split(text)?;
+    let body = Template::parse(body)?.fill(&Known::new())?;
+    let mut raw = format!("{start}\r\n");
+    let mut request = http::Request::builder();
+    let (method, target) =
+        start.strip_suffix(" HTTP/1.1").and_then(|line| line.split_once(' ')).ok_or(start)?;
+    request =
+        request.method(method).uri(target.parse::<Uri>().map_err(|error| format!("{target}: {error}"))?);
+    let mut framed = body.is_empty();
+    for (name, value) in fields {
+        let value = Template::parse(value)?.fill(&Known::new())?;
+        let value = String::from_utf8(value).map_err(|error| error.to_string())?;
+        framed |=
+            ["content-length", "transfer-encoding"].iter().any(|framing| name.eq_ignore_ascii_case(framing));
+        raw.push_str(&format!("{name}: {value}\r\n"));
+        request = request.header(name, value);
+    }
+    if !framed {
+        raw.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        request = request.header("content-length", body.len());
+    }
+    let (head, ()) = request.body(()).map_err(|error| error.to_string())?.into_parts();
+    let raw = [raw.as_bytes(), b"\r\n", &body].concat();
+    Ok(Request { head, body: body.into(), raw: Bytes::from(raw) })
+}
+
+fn read_invoke(text: &str) -> Result<ExpectedInvoke, String> {
+    let (start, fields, body) = split(text)?;
+    let target = start.strip_prefix("POST ").ok_or_else(|| format!("{start:?} is no POST"))?;
+    let payload = match body.strip_prefix("<<event>>\n") {
+        Some(event) => ExpectedPayload::Event(event.to_owned()),
+        None => ExpectedPayload::Bytes(Template::parse(body)?),
+    };
+    Ok(ExpectedInvoke { target: target.to_owned(), headers: headers(fields)?, payload })
+}
+
+fn read_lambda(text: &str) -> Result<Lambda, String> {
+    match text {
+        "unreachable" => Ok(Lambda::Unreachable),
+        "deadline" => Ok(Lambda::Deadline),
+        _ => {
+            let (start, fields, body) = split(text)?;
+            Ok(Lambda::Reply {
+                status: status(start)?,
+                headers: headers(fields)?,
+                body: Template::parse(body)?,
+            })
+        }
+    }
+}
+
+fn read_response(text: &str) -> Result<ExpectedResponse, String> {
+    let (start, fields, body) = split(text)?;
+    Ok(ExpectedResponse { status: status(start)?, headers: headers(fields)?, body: Template::parse(body)? })
+}
+
+fn status(line: &str) -> Result<StatusCode, String> {
+    line.parse().map_err(|_| format!("{line:?} is no status"))
+}
+
+fn headers(fields: Fields<'_>) -> Result<Headers, String> {
+    let field = |(name, value): (&str, &str)| {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| format!("{name}: {error}"))?;
+        Ok((name, Template::parse(value)?))
+    };
+    fields.into_iter().map(field).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOP: &str = "# tests/conversations/d/a.txt: it says.\n# situation: success  mode: sync\n# Why.\n";
+    const REQUEST: &str = "--- request\nPOST /a?b HTTP/1.1\nHost: functions.example\nX-Tag: 1\n\nab\ncd\n";
+
+    fn parse(text: &str) -> Result<Conversation, String> {
+        Conversation::parse("d/a.txt", text)
+    }
+
+    #[test]
+    fn a_request_is_read_and_framed() {
+        let told = parse(&format!("{TOP}{REQUEST}--- response\n200\n")).unwrap();
+        assert_eq!((told.dialect.as_str(), told.situation, told.mode), ("d", "success", Mode::Sync));
+        let request = &told.turns[0].request;
+        let raw =
+            "POST /a?b HTTP/1.1\r\nHost: functions.example\r\nX-Tag: 1\r\nContent-Length: 5\r\n\r\nab\ncd";
+        assert_eq!(request.raw, raw);
+        assert_eq!(request.body, "ab\ncd");
+        assert_eq!(request.head.uri, "/a?b");
+        assert_eq!(request.head.headers["content-length"], "5");
+    }
+
+    #[test]
+    fn turns_follow_each_other() {
+        let invoke = "--- invoke\nPOST /i\n\n{}\n--- lambda\nunreachable\n--- response\n200\n\nx\n\n";
+        let told = parse(&format!("{TOP}{REQUEST}{invoke}{REQUEST}--- response\n404\n")).unwrap();
+        assert!(matches!(told.turns[0].call, Some((_, Lambda::Unreachable))));
+        assert_eq!(told.turns[0].response.body, Template::parse("x\n").unwrap());
+        assert!(told.turns[1].call.is_none());
+        assert_eq!(told.turns[1].response.status, StatusCode::NOT_FOUND);
+    }
+
+    #[test]
+    fn mistakes_in_a_file_are_named() {
+        for (text, mistake) in [
+            ("# a\n".to_owned(), "first line"),
+            (TOP.replace("success", "succes"), "no situation"),
+            (TOP.replace("sync", "both"), "no mode"),
+            (TOP.to_owned(), "no --- request"),
+            (format!("{TOP}{REQUEST}"), "no --- response"),
+            (format!("{TOP}{REQUEST}--- invoke\nPOST /\n--- response\n200\n"), "expected --- lambda"),
+            (format!("{TOP}{REQUEST}--- response\n200\n\n<<what>>\n"), "no placeholder"),
+            (format!("{TOP}Hm.\n{REQUEST}--- response\n200\n"), "before the first"),
+        ] {
+            let error = parse(&text).expect_err(mistake);
+            assert!(error.contains(mistake), "{error:?} does not say {mistake:?}");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The four sections of a turn: what they say, and how they are compared.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request, response};
+
+use super::{
+    event,
+    template::{Known, Template, show},
+};
+
+/// `--- request`: what the caller sends.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) head: request::Parts,
+    pub(crate) body: Bytes,
+    /// Head and body as they go over a socket.
+    pub(crate) raw: Bytes,
+}
+
+/// `--- invoke`: what Lambda is asked.
+#[derive(Debug)]
+pub(crate) struct ExpectedInvoke {
+    /// Path and query.
+    pub(crate) target: String,
+    pub(crate) headers: Headers,
+    pub(crate) payload: ExpectedPayload,
+}
+
+#[derive(Debug)]
+pub(crate) enum ExpectedPayload {
+    Bytes(Template),
+    /// JSON of an HTTP event, with placeholders in its texts.
+    Event(String),
+}
+
+/// `--- lambda`: what comes back.
+#[derive(Debug)]
+pub(crate) enum Lambda {
+    Reply {
+        status: StatusCode,
+        headers: Headers,
+        body: Template,
+    },
+    /// Nobody listens.
+    Unreachable,
+    /// No answer within the function's timeout.
+    Deadline,
+}
+
+/// `--- response`: what the caller gets.
+#[derive(Debug)]
+pub(crate) struct ExpectedResponse {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: Headers,
+    pub(crate) body: Template,
+}
+
+/// Fields in the order of the file.
+pub(crate) type Headers = Vec<(HeaderName, Template)>;
+
+impl ExpectedInvoke {
+    /// # Errors
+    /// The first difference.
+    pub(crate) fn check(
+        &self,
+        head: &request::Parts,
+        payload: &[u8],
+        known: &mut Known,
+    ) -> Result<(), String> {
+        let target = head.uri.path_and_query().map_or("", |target| target.as_str());
+        if head.method != http::Method::POST || target != self.target {
+            return Err(format!("invoke: expected POST {}, got {} {target}", self.target, head.method));
+        }
+        let is_compared = |name: &HeaderName| {
+            let name = name.as_str();
+            (name.starts_with("x-amz-") || name.starts_with("x-amzn-")) && !SIGNATURE.contains(&name)
+        };
+        check_headers(&self.headers, &head.headers, is_compared, known)
+            .map_err(|error| format!("invoke: {error}"))?;
+        match &self.payload {
+            ExpectedPayload::Bytes(template) => template.check(payload, known),
+            ExpectedPayload::Event(written) => event::check(written, payload, known),
+        }
+        .map_err(|error| format!("invoke's payload: {error}"))
+    }
+}
+
+impl Lambda {
+    /// The reply's head and body, or `None` where there is no reply.
+    ///
+    /// # Errors
+    /// A placeholder whose value is not known yet.
+    pub(crate) fn reply(&self, known: &Known) -> Result<Option<(response::Parts, Bytes)>, String> {
+        let Self::Reply { status, headers, body } = self else { return Ok(None) };
+        let (mut head, ()) = http::Response::new(()).into_parts();
+        head.status = *status;
+        for (name, value) in headers {
+            let value = HeaderValue::from_bytes(&value.fill(known)?).map_err(|error| error.to_string())?;
+            head.headers.append(name, value);
+        }
+        Ok(Some((head, body.fill(known)?.into())))
+    }
+}
+
+impl ExpectedResponse {
+    /// # Errors
+    /// The first difference.
+    pub(crate) fn check(&self, head: &response::Parts, body: &[u8], known: &mut Known) -> Result<(), String> {
+        if head.status != self.status {
+            return Err(format!(
+                "response: expected {}, got {} with {}",
+                self.status,
+                head.status,
+                show(body)
+            ));
+        }
+        let is_compared = |name: &HeaderName| !SERVERS_OWN.contains(name);
+        check_headers(&self.headers, &head.headers, is_compared, known)
+            .map_err(|error| format!("response: {error}"))?;
+        self.body.check(body, known).map_err(|error| format!("response's body: {error}"))
+    }
+}
+
+/// Every listed field must be there with all its values, and no other that is compared.
+fn check_headers(
+    listed: &Headers,
+    actual: &HeaderMap,
+    is_compared: impl Fn(&HeaderName) -> bool,
+    known: &mut Known,
+) -> Result<(), String> {
+    for name in actual.keys().filter(|name| is_compared(name)) {
+        if !listed.iter().any(|(expected, _)| expected == name) {
+            return Err(format!("{name}: {} is not expected", show(actual[name].as_bytes())));
+        }
+    }
+    for (index, (name, _)) in listed.iter().enumerate() {
+        if listed[..index].iter().any(|(earlier, _)| earlier == name) {
+            continue;
+        }
+        let expected: Vec<&Template> =
+            listed.iter().filter(|field| field.0 == *name).map(|field| &field.1).collect();
+        let values: Vec<&HeaderValue> = actual.get_all(name).iter().collect();
+        if expected.len() != values.len() {
+            return Err(format!("{name}: expected {} values, got {values:?}", expected.len()));
+        }
+        for (template, value) in expected.into_iter().zip(values) {
+            template.check(value.as_bytes(), known).map_err(|error| format!("{name}: {error}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Fields that sign a request to AWS.
+const SIGNATURE: [&str; 3] = ["x-amz-date", "x-amz-content-sha256", "x-amz-security-token"];
+
+static SERVERS_OWN: [HeaderName; 4] =
+    [header::DATE, header::CONTENT_LENGTH, header::CONNECTION, header::TRANSFER_ENCODING];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(fields: &[(&'static str, &str)]) -> Headers {
+        fields
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), Template::parse(value).unwrap()))
+            .collect()
+    }
+
+    #[track_caller]
+    fn check_response(fields: &[(&str, &str)], body: &str, difference: Option<&str>) {
+        let expected = ExpectedResponse {
+            status: StatusCode::OK,
+            headers: listed(&[("x-tag", "1"), ("x-tag", "2")]),
+            body: Template::parse("ok").unwrap(),
+        };
+        let mut response = http::Response::builder();
+        for (name, value) in fields {
+            response = response.header(*name, *value);
+        }
+        let (head, ()) = response.body(()).unwrap().into_parts();
+        let result = expected.check(&head, body.as_bytes(), &mut Known::new());
+        match difference {
+            None => assert_eq!(result, Ok(()), "{fields:?}"),
+            Some(text) => {
+                assert!(result.as_ref().is_err_and(|error| error.contains(text)), "{text}: {result:?}")
+            }
+        }
+    }
+
+    const TAGS: [(&str, &str); 2] = [("x-tag", "1"), ("x-tag", "2")];
+
+    #[test]
+    fn a_response_has_every_listed_field_and_no_other_but_the_servers() {
+        check_response(&TAGS, "ok", None);
+        check_response(&[TAGS[0], ("date", "now"), TAGS[1], ("content-length", "2")], "ok", None);
+        check_response(&[TAGS[0], TAGS[1], ("x-more", "1")], "ok", Some("x-more"));
+        check_response(&TAGS[..1], "ok", Some("expected 2 values"));
+        check_response(&[TAGS[1], TAGS[0]], "ok", Some("x-tag"));
+        check_response(&TAGS, "oK", Some("body"));
+    }
+
+    #[track_caller]
+    fn check_invoke(target: &str, fields: &[(&str, &str)], payload: &str, matches: bool) {
+        let expected = ExpectedInvoke {
+            target: "/2015-03-31/functions/f/invocations".to_owned(),
+            headers: listed(&[("x-amz-invocation-type", "RequestResponse")]),
+            payload: ExpectedPayload::Bytes(Template::parse("{}").unwrap()),
+        };
+        let mut request = http::Request::post(target);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        let result = expected.check(&head, payload.as_bytes(), &mut Known::new());
+        assert_eq!(result.is_ok(), matches, "{target} {fields:?} {payload}: {result:?}");
+    }
+
+    #[test]
+    fn an_invoke_has_every_listed_field_and_no_other_of_lambdas() {
+        let target = "/2015-03-31/functions/f/invocations";
+        let kind = ("x-amz-invocation-type", "RequestResponse");
+        check_invoke(target, &[kind], "{}", true);
+        check_invoke(target, &[kind, ("host", "a"), ("x-amz-date", "1"), ("authorization", "b")], "{}", true);
+        check_invoke(target, &[kind, ("x-amz-log-type", "Tail")], "{}", false);
+        check_invoke(target, &[], "{}", false);
+        check_invoke(target, &[kind], "{ }", false);
+        check_invoke("/2015-03-31/functions/g/invocations", &[kind], "{}", false);
+        check_invoke("/2015-03-31/functions/f/invocations?Qualifier=1", &[kind], "{}", false);
+    }
+}

@@ -1,0 +1,143 @@
+//! A conversation replayed against the pure core: no sockets, no clock, no runtime.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::{Method, response};
+use lambda_protocol::quotas::SYNC_RESPONSE_BYTES;
+use stayput_core::{
+    Call, Dialect, Exchange, Invocation, Outcome, Rejection, Rendered, RenderedBody, admission::recognise,
+    keys::Keyring, table::Table, translate,
+};
+use uuid::Uuid;
+
+use super::{
+    conversation::{Conversation, Turn},
+    message::Lambda,
+    template::{Known, Word},
+};
+
+/// Replays every turn with the dialects of `register`.
+///
+/// # Errors
+/// Where the gateway says something else than the file.
+pub(crate) fn replay(
+    register: &[&dyn Dialect],
+    keys: &Keyring,
+    table: &Table,
+    told: &Conversation,
+) -> Result<(), String> {
+    told.turns.iter().enumerate().try_for_each(|(index, turn)| {
+        let gateway = Gateway { register, keys, table, id: Uuid::from_u128(FIRST_ID + index as u128) };
+        gateway.replay(turn).map_err(|error| format!("{} turn {}: {error}", told.path, index + 1))
+    })
+}
+
+/// The gateway without its sockets, for one turn.
+struct Gateway<'a> {
+    register: &'a [&'a dyn Dialect],
+    keys: &'a Keyring,
+    table: &'a Table,
+    id: Uuid,
+}
+
+impl Gateway<'_> {
+    fn replay(&self, turn: &Turn) -> Result<(), String> {
+        let head = &turn.request.head;
+        let mut exchange =
+            Exchange { head, id: self.id, peer: PEER.into(), started: started(), elapsed: Duration::ZERO };
+        let mut known = Known::from([
+            (Word::Id, self.id.to_string()),
+            (Word::StartNs, started().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos().to_string()),
+            (Word::Peer, exchange.peer.to_string()),
+        ]);
+        let recognised = self.register.iter().find_map(|dialect| {
+            Some((*dialect, recognise(*dialect, head, exchange.peer_ip(), self.keys, self.table)?))
+        });
+        let (dialect, admitted) = recognised.ok_or("no dialect has this route")?;
+        let asked = match admitted {
+            Ok((call, invocation)) => {
+                let answered = ask(dialect, &exchange, &invocation, turn, &mut known)?;
+                answered.map(|(outcome, body)| (call, outcome, body))
+            }
+            Err(rejection) => not_asked(turn, rejection)?,
+        };
+        exchange.elapsed = ELAPSED;
+        let (head, body) = answer(dialect, &exchange, asked);
+        turn.response.check(&head, &body, &mut known)
+    }
+}
+
+/// From the admitted call to what Lambda's reply means. The outer error is a difference, the inner one a rejection.
+fn ask(
+    dialect: &dyn Dialect,
+    exchange: &Exchange<'_>,
+    invocation: &Invocation,
+    turn: &Turn,
+    known: &mut Known,
+) -> Result<Result<(Outcome, Bytes), Rejection>, String> {
+    let body = turn.request.body.clone();
+    let limit = translate::body_limit(invocation);
+    if body.len() > limit {
+        return not_asked(turn, Rejection::PayloadTooLarge { limit });
+    }
+    let (head, payload) = match translate::encode(dialect, exchange, invocation, body) {
+        Ok(invoke) => invoke,
+        Err(rejection) => return not_asked(turn, rejection),
+    };
+    let (invoke, lambda) = turn.call.as_ref().ok_or("Lambda is asked, and no --- invoke is expected")?;
+    invoke.check(&head, &payload, known)?;
+    let Some((head, body)) = lambda.reply(known)? else {
+        return Ok(Err(no_reply(lambda, invocation)));
+    };
+    if body.len() > SYNC_RESPONSE_BYTES {
+        return Ok(Err(Rejection::AnswerTooLarge { limit: SYNC_RESPONSE_BYTES }));
+    }
+    Ok(translate::decode(invocation, &head, body))
+}
+
+fn not_asked<T>(turn: &Turn, rejection: Rejection) -> Result<Result<T, Rejection>, String> {
+    match turn.call {
+        None => Ok(Err(rejection)),
+        Some(_) => Err(format!("an --- invoke is expected, and the call is rejected: {rejection}")),
+    }
+}
+
+fn no_reply(lambda: &Lambda, invocation: &Invocation) -> Rejection {
+    match lambda {
+        Lambda::Deadline => {
+            let limit_ms =
+                u64::try_from(invocation.function.timeout.as_millis()).expect("a timeout of this table");
+            Rejection::Deadline { limit_ms }
+        }
+        Lambda::Unreachable | Lambda::Reply { .. } => Rejection::Unreachable,
+    }
+}
+
+fn answer(
+    dialect: &dyn Dialect,
+    exchange: &Exchange<'_>,
+    asked: Result<(Call, Outcome, Bytes), Rejection>,
+) -> (response::Parts, Vec<u8>) {
+    let (Rendered { head, body }, bytes) = match asked {
+        Ok((call, outcome, bytes)) => (dialect.render(exchange, &call, &outcome), bytes),
+        Err(rejection) => (dialect.reject(exchange, &rejection), Bytes::new()),
+    };
+    let body = match body {
+        // As the HTTP server does.
+        _ if exchange.head.method == Method::HEAD => Vec::new(),
+        RenderedBody::AsIs => bytes.to_vec(),
+        RenderedBody::Base64 => base64_simd::STANDARD.encode_to_string(&bytes).into_bytes(),
+        RenderedBody::Own(own) => own.to_vec(),
+    };
+    (head, body)
+}
+
+fn started() -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(1_793_000_000_123)
+}
+
+/// The first turn's id; the second's is the next, so that a turn cannot pass with another's.
+const FIRST_ID: u128 = 0x01a1_7000_0000_7000_8000_0000_0000_0001;
+const ELAPSED: Duration = Duration::from_millis(250);
+const PEER: ([u8; 4], u16) = ([127, 0, 0, 1], 50_123);

@@ -1,0 +1,114 @@
+//! The one table and the one key ring that all conversations run with.
+//!
+//! ```text
+//! dialect    function key                              Lambda function   timeout
+//! stedi      echo · slow · other · event               echo-fn · slow-fn · other-fn · event-fn
+//! altair     dev/echo · dev/slow · dev/other · dev/event    the same      300 ms for slow-fn,
+//! eywa       0e…01 · 0e…02 · 0e…03 · 0e…04 (below)          the same      30 s for the others
+//! openfaas   echo · slow · other · event                    the same
+//! openfaas   echo.team                                 echo-fn, qualifier `live`
+//!
+//! credential               rights                  functions
+//! <dialect>-key            invoke, async, logs     all
+//! <dialect>-key-no-logs    invoke, async           all
+//! <dialect>-key-sync-only  invoke                  all
+//! <dialect>-key-async-only async                   all
+//! <dialect>-key-other-only invoke, async, logs     other
+//! none, OpenFaaS only      invoke, async           all but other
+//! ```
+//!
+//! `event` is a function with `payload = "event"`.
+
+use std::{sync::Arc, time::Duration};
+
+use lambda_protocol::function::{FunctionRef, Qualifier};
+use stayput_core::{
+    Credential, FunctionKey,
+    keys::{CredentialHash, Key, Keyring, Right, Scope},
+    table::{Function, Table},
+};
+
+/// Dialect, and its keys of `echo`, `slow`, `other` and `event`.
+const FUNCTIONS: [(&str, [&str; 4]); 4] = [
+    ("stedi", ["echo", "slow", "other", "event"]),
+    ("altair", ["dev/echo", "dev/slow", "dev/other", "dev/event"]),
+    (
+        "eywa",
+        [
+            "0e000000-0000-5000-8000-000000000001",
+            "0e000000-0000-5000-8000-000000000002",
+            "0e000000-0000-5000-8000-000000000003",
+            "0e000000-0000-5000-8000-000000000004",
+        ],
+    ),
+    ("openfaas", ["echo", "slow", "other", "event"]),
+];
+
+/// Credential behind `<dialect>-key`, and what it may.
+const RIGHTS: [(&str, &[Right]); 5] = [
+    ("", &Right::ALL),
+    ("-no-logs", &[Right::Invoke, Right::Async]),
+    ("-sync-only", &[Right::Invoke]),
+    ("-async-only", &[Right::Async]),
+    (OTHER_ONLY, &Right::ALL),
+];
+
+const OTHER_ONLY: &str = "-other-only";
+
+pub(crate) fn table() -> Table {
+    let mut table = Table::default();
+    for (dialect, [echo, slow, other, event]) in FUNCTIONS {
+        add(&mut table, dialect, echo, function("echo-fn"));
+        add(
+            &mut table,
+            dialect,
+            slow,
+            Function { timeout: Duration::from_millis(300), ..function("slow-fn") },
+        );
+        add(&mut table, dialect, other, function("other-fn"));
+        add(&mut table, dialect, event, Function { payload_is_event: true, ..function("event-fn") });
+    }
+    let live = Qualifier::parse("live").expect("an alias");
+    add(&mut table, "openfaas", "echo.team", Function { qualifier: Some(live), ..function("echo-fn") });
+    table
+}
+
+pub(crate) fn keys() -> Keyring {
+    let mut ring = Keyring::default();
+    for (dialect, [_, _, other, _]) in FUNCTIONS {
+        for (suffix, rights) in RIGHTS {
+            let functions =
+                if suffix == OTHER_ONLY { Scope::Only(vec![other.to_owned()]) } else { Scope::All };
+            let credential = Credential::new(format!("{dialect}-key{suffix}"));
+            ring.add(CredentialHash::of(&credential), key(dialect, suffix, functions, rights));
+        }
+    }
+    let seen = ["echo", "echo.team", "slow", "event"].map(str::to_owned);
+    let functions = Scope::Only(seen.into());
+    ring.add_anonymous(key("openfaas", "-anonymous", functions, &[Right::Invoke, Right::Async]));
+    ring
+}
+
+fn add(table: &mut Table, dialect: &str, key: &str, function: Function) {
+    let before = table.add(dialect, FunctionKey::new(key), Arc::new(function));
+    assert_eq!(before, None, "{dialect} {key} is in the table twice");
+}
+
+fn function(name: &str) -> Function {
+    Function {
+        lambda: FunctionRef::new(name),
+        qualifier: None,
+        payload_is_event: false,
+        timeout: Duration::from_secs(30),
+    }
+}
+
+fn key(dialect: &str, suffix: &str, functions: Scope, rights: &[Right]) -> Key {
+    Key {
+        label: format!("{dialect}{suffix}"),
+        dialects: Scope::Only(vec![dialect.to_owned()]),
+        functions,
+        rights: rights.to_vec(),
+        sources: Vec::new(),
+    }
+}

@@ -1,0 +1,10 @@
+//! The program as a whole: `stayput dev` with real function processes.
+
+#[path = "program/calls.rs"]
+mod calls;
+#[path = "program/dev.rs"]
+mod dev;
+#[path = "program/limits.rs"]
+mod limits;
+#[path = "program/running.rs"]
+mod running;

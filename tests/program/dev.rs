@@ -1,0 +1,71 @@
+//! `stayput dev`, run as its users run it: what it prints works, and what it started ends with it.
+
+use std::{fs, process::Command, thread, time::Duration};
+
+use http::Request;
+use nix::sys::signal::Signal;
+
+use super::{
+    calls::try_once,
+    running::{KEY, Running, eventually, root},
+};
+
+/// Each line answers as the dialect's page says it does.
+#[test]
+fn every_printed_line_answers_as_its_dialects_page_shows() {
+    let running = Running::samples();
+    let dialects: Vec<&str> = running.shown.curl.iter().map(|(dialect, _)| dialect.as_str()).collect();
+    assert_eq!(dialects, ["stedi", "altair", "eywa", "openfaas"], "{}", running.stderr());
+    for (dialect, line) in &running.shown.curl {
+        let page = fs::read_to_string(root().join(format!("docs/dialects/{dialect}.md"))).expect("a page");
+        let (shown_line, shown_answer) =
+            shown_on_laptop(&page).unwrap_or_else(|| panic!("{dialect}'s page shows no line"));
+        let as_shown = line.replace(&running.shown.gateway, "http://127.0.0.1:8080").replace(KEY, "KEY");
+        assert_eq!(as_shown, shown_line, "the line that {dialect}'s page shows");
+        let answer = Command::new("sh").args(["-c", line]).output().expect("a shell");
+        assert_eq!(String::from_utf8_lossy(&answer.stdout).trim_end(), shown_answer, "{line}");
+    }
+}
+
+/// The line and the answer under the heading "On your laptop".
+fn shown_on_laptop(page: &str) -> Option<(&str, &str)> {
+    let (_, section) = page.split_once("\n## On your laptop\n")?;
+    let (_, rest) = section.split_once("```sh\n")?;
+    let (line, rest) = rest.split_once("\n```")?;
+    let (_, rest) = rest.split_once("```text\n")?;
+    let (answer, _) = rest.split_once("\n```")?;
+    Some((line, answer))
+}
+
+#[test]
+fn nothing_is_left_after_ctrl_c() {
+    let mut running = Running::misbehaving();
+    start_a_call_that_leaves_children(&running);
+    running.signal(Signal::SIGINT);
+    assert!(running.wait().success(), "{}", running.stderr());
+    nothing_is_left(&running);
+}
+
+#[test]
+fn nothing_is_left_after_it_was_killed() {
+    let mut running = Running::misbehaving();
+    start_a_call_that_leaves_children(&running);
+    running.signal(Signal::SIGKILL);
+    running.wait();
+    nothing_is_left(&running);
+}
+
+/// A function that has started processes in sessions of their own, and never answers.
+fn start_a_call_that_leaves_children(running: &Running) {
+    let url = format!("{}/2015-03-31/functions/misbehave/invocations", running.shown.lambda);
+    let call = Request::post(url).body(r#"["spawn",20]"#.to_owned()).expect("a request");
+    thread::spawn(move || try_once(&call));
+    let sleeping =
+        || running.processes().iter().filter(|(_, command)| command.contains("sleep 1000")).count();
+    eventually(Duration::from_secs(20), "its children sleep", || sleeping() >= 10);
+}
+
+fn nothing_is_left(running: &Running) {
+    let left = || running.processes();
+    eventually(Duration::from_secs(2), "everything of this run has ended", || left().is_empty());
+}
