@@ -104,7 +104,9 @@ impl Gateway {
         let (body, mut share) = self.buffers.collect(&exchange.head.headers, body, limit).await?;
         let (invoke, payload) = translate::encode(dialect, exchange, invocation, body)?;
         let reply = self.call(invoke, payload, invocation.function.timeout).await?;
-        let (outcome, body) = translate::decode(invocation, &reply.head, reply.body)?;
+        let decoded = translate::decode(invocation, &reply.head, reply.body);
+        let (outcome, body) =
+            decoded.inspect_err(|rejection| tell_operator(exchange, invocation, rejection))?;
         share.exchange_for(body.len());
         Ok(Answered { outcome, body, share })
     }
@@ -189,6 +191,16 @@ impl Gateway {
             duration: exchange.elapsed,
             request_id: exchange.id,
         });
+    }
+}
+
+/// The caller is told no more than that it did not work where it is the operator's table or rights that are wrong.
+fn tell_operator(exchange: &Exchange<'_>, invocation: &Invocation, rejection: &Rejection) {
+    let (request_id, function) = (exchange.id, &invocation.function.lambda);
+    if let Rejection::BackendRefused { code } = rejection {
+        tracing::warn!(%request_id, %function, %code, "Lambda refused the call");
+    } else if *rejection == Rejection::UnknownFunction {
+        tracing::warn!(%request_id, %function, "the table names a function that Lambda does not have");
     }
 }
 

@@ -4,7 +4,8 @@ set -u
 . "$(dirname "$0")/checks.sh"
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
-lambda() { aws --endpoint-url "$STAYPUT_LAMBDA_URL" --no-cli-pager lambda "$@"; }
+export AWS_PAGER=
+lambda() { aws --endpoint-url "$STAYPUT_LAMBDA_URL" lambda "$@"; }
 
 status=$(lambda invoke --function-name echo --payload '{"a":1}' --query StatusCode "$out" 2>&1)
 check "status" "$status" 200

@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{Method, response};
-use lambda_protocol::quotas::SYNC_RESPONSE_BYTES;
 use stayput_core::{
     Call, Dialect, Exchange, Invocation, Outcome, Rejection, Rendered, RenderedBody, admission::recognise,
     keys::Keyring, table::Table, translate,
@@ -90,9 +89,6 @@ fn ask(
     let Some((head, body)) = lambda.reply(known)? else {
         return Ok(Err(no_reply(lambda, invocation)));
     };
-    if body.len() > SYNC_RESPONSE_BYTES {
-        return Ok(Err(Rejection::AnswerTooLarge { limit: SYNC_RESPONSE_BYTES }));
-    }
     Ok(translate::decode(invocation, &head, body))
 }
 

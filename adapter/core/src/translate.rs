@@ -8,7 +8,7 @@ use lambda_protocol::{
     http_answer::HttpAnswer,
     http_event::HttpEvent,
     invoke::{InvocationType, Invoke, InvokeReply, LogType},
-    quotas::SYNC_REQUEST_BYTES,
+    quotas::{SYNC_REQUEST_BYTES, SYNC_RESPONSE_BYTES},
 };
 
 use crate::{Answer, Dialect, Exchange, Failure, Invocation, Mode, Outcome, Rejection, Shape, headers};
@@ -69,6 +69,9 @@ pub fn decode(
     }
     if invocation.mode == Mode::Async {
         return Ok((Outcome::Accepted, Bytes::new()));
+    }
+    if body.len() > SYNC_RESPONSE_BYTES {
+        return Err(Rejection::AnswerTooLarge { limit: SYNC_RESPONSE_BYTES });
     }
     let log_result = reply.log_result.filter(|_| invocation.logs);
     if let Some(function_error) = reply.function_error {
