@@ -17,7 +17,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use lambda_protocol::{
     fault::{ExitReason, Fault},
     platform_log::{End, Exited, Report, Start, Status, TimedOut},
@@ -87,13 +87,15 @@ struct State {
     /// For the first invocation's REPORT.
     init_took: Option<Duration>,
     memory: PeakMemory,
+    /// A random beginning, and one more for each.
+    next_invocation_id: Uuid,
     retired: bool,
 }
 
 /// An invocation that this environment works on.
 #[derive(Debug)]
 struct Run {
-    job: Job,
+    job: Box<Job>,
     /// Unlike the request id, never the same for two attempts.
     invocation_id: Uuid,
     began: Instant,
@@ -130,6 +132,7 @@ impl Environment {
             init_began: Instant::now(),
             init_took: None,
             memory: PeakMemory::default(),
+            next_invocation_id: Uuid::new_v4(),
             retired: false,
         };
         Self { function_at, function, output, state: Mutex::new(state), attention: Notify::new() }
@@ -139,14 +142,14 @@ impl Environment {
     ///
     /// # Errors
     /// The environment has ended meanwhile; the job is handed back.
-    pub(crate) fn begin(&self, job: Job) -> Result<(), Job> {
+    pub(crate) fn begin(&self, job: Box<Job>) -> Result<(), Box<Job>> {
         let timeout = self.function.timeout;
         let began = Instant::now();
         let deadline = began + timeout;
         let (request_id, keep_tail) = (job.request_id, job.keep_tail);
-        let run = Run { job, invocation_id: Uuid::new_v4(), began, deadline_ms: epoch_ms(timeout) };
-
         let mut state = self.lock();
+        let run = Run { job, invocation_id: state.next_invocation_id, began, deadline_ms: epoch_ms(timeout) };
+        state.next_invocation_id = Uuid::from_u128(state.next_invocation_id.as_u128().wrapping_add(1));
         state.lifecycle.begin(run, deadline).map_err(|run| run.job)?;
         self.output.begin(request_id, keep_tail, Start { request_id, version: VERSION });
         if let Some(asking) = state.asking.take() {
@@ -166,7 +169,7 @@ impl Environment {
     }
 
     /// The running invocation is answered, and the environment goes on. False: nobody waits for an answer.
-    fn answer(&self, driver: &Driver, verdict: Verdict) -> bool {
+    fn answer(&self, driver: &Driver, verdict: &Verdict) -> bool {
         let mut state = self.lock();
         let Some(run) = state.lifecycle.answer() else { return false };
         // Under the lock, so that the pool hears of the answer before it hears that the runtime asks again.
@@ -176,7 +179,7 @@ impl Environment {
     }
 
     /// The environment is no more; an invocation that it had is answered.
-    fn end(&self, driver: &Driver, verdict: Verdict) {
+    fn end(&self, driver: &Driver, verdict: &Verdict) {
         let mut state = self.lock();
         state.asking = None;
         match state.lifecycle.end() {
@@ -191,9 +194,9 @@ impl Environment {
     }
 
     /// Closes the invocation's log and lets the lock go before the caller is told.
-    fn reply(&self, mut state: MutexGuard<'_, State>, run: Run, verdict: Verdict) {
+    fn reply(&self, mut state: MutexGuard<'_, State>, run: Run, verdict: &Verdict) {
         let id = run.job.request_id;
-        let (payload, failed) = match &verdict {
+        let (payload, failed) = match verdict {
             Verdict::Returned(payload) => (payload.clone(), false),
             Verdict::Threw(payload) => (payload.clone(), true),
             Verdict::TimedOut => (service_made(&Fault::timeout(id, self.function.timeout)), true),
@@ -202,7 +205,7 @@ impl Environment {
             Verdict::Refused(fault) => (service_made(fault), true),
             Verdict::ServiceFailed => return,
         };
-        let log_result = self.output.is_seen().then(|| self.close_log(&mut state, &run, &verdict)).flatten();
+        let log_result = self.output.is_seen().then(|| self.close_log(&mut state, &run, verdict)).flatten();
         drop(state);
         // A caller that has gone does not want it any more.
         let _ = run.job.reply.send(Answer { payload, failed, log_result });
@@ -259,6 +262,16 @@ fn epoch_ms(from_now: Duration) -> u64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from((since_epoch + from_now).as_millis()).unwrap_or(u64::MAX)
 }
+
+/// An id as a header's value.
+pub(crate) fn id_header(id: Uuid) -> HeaderValue {
+    let mut text = Uuid::encode_buffer();
+    HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)).expect("a UUID is ASCII")
+}
+
+/// JSON text, from the caller to the runtime as it is. Source: `cargo lambda invoke`, local mode.
+pub(crate) const LAMBDA_RUNTIME_COGNITO_IDENTITY: HeaderName =
+    HeaderName::from_static("lambda-runtime-cognito-identity");
 
 /// Only unpublished code is run here.
 pub(crate) const VERSION: &str = "$LATEST";

@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     body::{self, Incomplete},
-    service::{LocalLambda, refuse},
+    service::{LocalLambda, Refused},
 };
 
 /// Accepts connections until the service shuts down, and then lets those that are being answered finish.
@@ -68,11 +68,13 @@ async fn connection(local: LocalLambda, stream: TcpStream) {
 
 async fn answer(local: &LocalLambda, request: Request<Incoming>) -> Response<Bytes> {
     let (head, mut body) = request.into_parts();
-    let refusal = match local.admit(&head) {
-        Err(refusal) => refusal,
+    let refused = match local.admit(&head) {
+        Err(refused) => refused,
         Ok(admitted) => match body::collect(&mut body, SYNC_REQUEST_BYTES).await {
             Ok(collected) => return local.run(admitted, collected.bytes).await,
-            Err(Incomplete::TooLarge) => refuse(&ApiError::too_large_sync(), admitted.request_id),
+            Err(Incomplete::TooLarge) => {
+                Refused { error: ApiError::too_large_sync(), request_id: admitted.request_id }
+            }
             Err(Incomplete::Cut) => return cut(),
         },
     };
@@ -80,7 +82,7 @@ async fn answer(local: &LocalLambda, request: Request<Incoming>) -> Response<Byt
     if !head.headers.contains_key(EXPECT) {
         body::discard(&mut body).await;
     }
-    refusal
+    refused.answer()
 }
 
 /// For a client that is no longer there to read it.

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, request};
 use lambda_protocol::{
     api_error::{ApiError, ErrorCode},
     fault::Fault,
@@ -13,7 +13,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 use uuid::Uuid;
 
 use crate::{
-    environment::{Answer, Job, VERSION},
+    environment::{Answer, Job, LAMBDA_RUNTIME_COGNITO_IDENTITY, VERSION, id_header},
     front,
     function::{Function, Unavailable},
     invoke::{self, Functions},
@@ -59,7 +59,7 @@ impl LocalLambda {
     pub async fn call(&self, head: request::Parts, body: Bytes) -> Response<Bytes> {
         match self.admit(&head) {
             Ok(admitted) => self.run(admitted, body).await,
-            Err(refusal) => refusal,
+            Err(refused) => refused.answer(),
         }
     }
 
@@ -86,11 +86,11 @@ impl LocalLambda {
     /// Everything that can be decided before the body is read.
     ///
     /// # Errors
-    /// The answer for a request that goes no further.
-    pub(crate) fn admit(&self, head: &request::Parts) -> Result<Admitted, Response<Bytes>> {
+    /// The request goes no further.
+    pub(crate) fn admit(&self, head: &request::Parts) -> Result<Admitted, Refused> {
         let invoke = match Invoke::decode(head) {
-            None => return Err(refuse(&unknown_operation(), Uuid::new_v4())),
-            Some(Err(error)) => return Err(refuse(&error, Uuid::new_v4())),
+            None => return Err(Refused { error: unknown_operation(), request_id: Uuid::new_v4() }),
+            Some(Err(error)) => return Err(Refused { error, request_id: Uuid::new_v4() }),
             Some(Ok(invoke)) => invoke,
         };
         let request_id = invoke.request_id.unwrap_or_else(Uuid::new_v4);
@@ -103,7 +103,7 @@ impl LocalLambda {
                 let cognito_identity = cognito_identity(&head.headers);
                 Ok(Admitted { at, client_context, cognito_identity, request_id, invoke })
             }
-            Err(error) => Err(refuse(&error, request_id)),
+            Err(error) => Err(Refused { error, request_id }),
         }
     }
 
@@ -112,14 +112,14 @@ impl LocalLambda {
         let request_id = admitted.request_id;
         let payload = match invoke::check_payload(payload) {
             Ok(payload) => payload,
-            Err(error) => return refuse(&error, request_id),
+            Err(error) => return Refused { error, request_id }.answer(),
         };
         let outcome = match admitted.invoke.invocation_type {
             InvocationType::RequestResponse => self.run_and_wait(admitted, payload).await,
             InvocationType::Event => Err(invoke::asynchronous_unavailable()),
             InvocationType::DryRun => Ok(bare(InvocationType::DryRun.success(), request_id)),
         };
-        outcome.unwrap_or_else(|error| refuse(&error, request_id))
+        outcome.unwrap_or_else(|error| Refused { error, request_id }.answer())
     }
 
     async fn run_and_wait(&self, admitted: Admitted, payload: Bytes) -> Result<Response<Bytes>, ApiError> {
@@ -130,7 +130,7 @@ impl LocalLambda {
             Err(unavailable) => cannot_run(function, unavailable, request_id),
             Ok(_) => {
                 let (reply, answered) = oneshot::channel();
-                let job = Job {
+                let job = Box::new(Job {
                     request_id,
                     payload,
                     arn: invoke::invoked_arn(function, &invoke, &self.driver.settings),
@@ -139,8 +139,8 @@ impl LocalLambda {
                     cognito_identity,
                     keep_tail: invoke.log_type == LogType::Tail,
                     reply,
-                };
-                self.driver.invoke(at, job).map_err(refused)?;
+                });
+                self.driver.invoke(at, job).map_err(refusal)?;
                 answered
                     .await
                     .map_err(|_| ApiError::service("The local Lambda could not run the function."))?
@@ -148,7 +148,7 @@ impl LocalLambda {
         };
         let head = InvokeReply {
             status: StatusCode::OK,
-            request_id: Some(header(request_id)),
+            request_id: Some(id_header(request_id)),
             executed_version: Some(HeaderValue::from_static(VERSION)),
             function_error: answer.failed.then_some(InvokeReply::UNHANDLED),
             log_result: answer.log_result,
@@ -169,19 +169,27 @@ pub(crate) struct Admitted {
     pub(crate) request_id: Uuid,
 }
 
-/// The answer that carries an error of the API.
-pub(crate) fn refuse(error: &ApiError, request_id: Uuid) -> Response<Bytes> {
-    let (mut head, body) = error.encode();
-    head.headers.insert(X_AMZN_REQUEST_ID, header(request_id));
-    Response::from_parts(head, body.into())
+/// A request that goes no further.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) error: ApiError,
+    pub(crate) request_id: Uuid,
+}
+
+impl Refused {
+    pub(crate) fn answer(&self) -> Response<Bytes> {
+        let (mut head, body) = self.error.encode();
+        head.headers.insert(X_AMZN_REQUEST_ID, id_header(self.request_id));
+        Response::from_parts(head, body.into())
+    }
 }
 
 fn bare(status: StatusCode, request_id: Uuid) -> Response<Bytes> {
-    let reply = InvokeReply { request_id: Some(header(request_id)), ..InvokeReply::new(status) };
+    let reply = InvokeReply { request_id: Some(id_header(request_id)), ..InvokeReply::new(status) };
     Response::from_parts(reply.encode(), Bytes::new())
 }
 
-fn refused(refusal: Refusal) -> ApiError {
+fn refusal(refusal: Refusal) -> ApiError {
     match refusal {
         Refusal::Throttled(reason) => ApiError::throttled(reason),
         Refusal::Closed => ApiError::service("The local Lambda is shutting down."),
@@ -212,12 +220,3 @@ fn unknown_operation() -> ApiError {
 fn cognito_identity(headers: &HeaderMap) -> Option<HeaderValue> {
     headers.get(LAMBDA_RUNTIME_COGNITO_IDENTITY).filter(|identity| !identity.is_empty()).cloned()
 }
-
-fn header(id: Uuid) -> HeaderValue {
-    let mut text = Uuid::encode_buffer();
-    HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)).expect("a UUID is ASCII")
-}
-
-/// JSON text, passed on as it is. Source: `cargo lambda invoke`, local mode.
-const LAMBDA_RUNTIME_COGNITO_IDENTITY: HeaderName =
-    HeaderName::from_static("lambda-runtime-cognito-identity");

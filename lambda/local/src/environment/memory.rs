@@ -31,7 +31,7 @@ impl PeakMemory {
     }
 }
 
-/// `VmHWM:	   5432 kB`.
+/// `VmHWM:    5432 kB`.
 fn peak_mb(status: &str) -> Option<u32> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix(" kB")?.parse::<u32>().ok().map(|kilobytes| kilobytes.div_ceil(1024))

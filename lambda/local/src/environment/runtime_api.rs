@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -19,7 +19,7 @@ use tokio::{net::TcpStream, sync::oneshot};
 use uuid::Uuid;
 
 use super::{
-    Environment, Run, State, Verdict,
+    Environment, LAMBDA_RUNTIME_COGNITO_IDENTITY, Run, State, Verdict, id_header,
     lifecycle::{Asked, NotNow},
 };
 use crate::{
@@ -99,12 +99,12 @@ async fn next(environment: &Arc<Environment>, driver: &Arc<Driver>) -> Result<Re
 
 fn event(run: &mut Run) -> Response<Full<Bytes>> {
     let next = Next {
-        request_id: header(run.job.request_id),
+        request_id: id_header(run.job.request_id),
         deadline_ms: run.deadline_ms,
         function_arn: run.job.arn.clone(),
         trace: Some(run.job.trace.clone()),
         client_context: run.job.client_context.clone(),
-        invocation_id: Some(header(run.invocation_id)),
+        invocation_id: Some(id_header(run.invocation_id)),
     };
     let mut response = Response::new(Full::new(std::mem::take(&mut run.job.payload)));
     *response.headers_mut() = next.encode();
@@ -126,7 +126,7 @@ async fn response(
     }
     let mode = headers.get(LAMBDA_RUNTIME_FUNCTION_RESPONSE_MODE);
     if mode.is_some_and(|mode| !mode.as_bytes().eq_ignore_ascii_case(b"streaming")) {
-        environment.answer(driver, Verdict::Refused(invalid_mode()));
+        environment.answer(driver, &Verdict::Refused(invalid_mode()));
         return Reply::InvalidResponseMode;
     }
     let verdict = match body::collect(body, SYNC_RESPONSE_BYTES).await {
@@ -135,12 +135,12 @@ async fn response(
             None => Verdict::Returned(bytes),
         },
         Err(Incomplete::TooLarge) => {
-            environment.answer(driver, Verdict::Refused(Fault::response_too_large()));
+            environment.answer(driver, &Verdict::Refused(Fault::response_too_large()));
             return Reply::TooLarge;
         }
         Err(Incomplete::Cut) => return Reply::Truncated,
     };
-    accepted(environment.answer(driver, verdict))
+    accepted(environment.answer(driver, &verdict))
 }
 
 async fn error(
@@ -154,9 +154,9 @@ async fn error(
         return reply;
     }
     match body::collect(body, SYNC_RESPONSE_BYTES).await {
-        Ok(Collected { bytes, .. }) => accepted(environment.answer(driver, Verdict::Threw(bytes))),
+        Ok(Collected { bytes, .. }) => accepted(environment.answer(driver, &Verdict::Threw(bytes))),
         Err(Incomplete::TooLarge) => {
-            environment.answer(driver, Verdict::Refused(Fault::response_too_large()));
+            environment.answer(driver, &Verdict::Refused(Fault::response_too_large()));
             Reply::TooLarge
         }
         Err(Incomplete::Cut) => Reply::Truncated,
@@ -223,15 +223,6 @@ fn invalid_mode() -> Fault {
         trace: Vec::new(),
     }
 }
-
-fn header(id: Uuid) -> HeaderValue {
-    let mut text = Uuid::encode_buffer();
-    HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)).expect("a UUID is ASCII")
-}
-
-/// JSON text; what `cargo lambda invoke` sends for AWS's mobile SDKs.
-const LAMBDA_RUNTIME_COGNITO_IDENTITY: HeaderName =
-    HeaderName::from_static("lambda-runtime-cognito-identity");
 
 /// A request's head. Source: `Lambda-Runtime-Function-XRay-Error-Cause` may have 1 MB.
 const HEAD_BYTES: usize = 2 << 20;

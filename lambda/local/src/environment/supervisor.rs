@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use lambda_protocol::{
-    fault::ExitReason,
+    fault::{ExitReason, Fault},
     platform_log::{InitPhase, InitReport, Status},
 };
 use tokio::{
@@ -33,7 +33,7 @@ use crate::{
 pub(crate) async fn run(environment: Arc<Environment>, driver: &Arc<Driver>) {
     let Ok(program) = &environment.function.program else {
         // Never asked for: the service answers for such functions itself.
-        return environment.end(driver, Verdict::ServiceFailed);
+        return environment.end(driver, &Verdict::ServiceFailed);
     };
     let (mut end, mut process) = live(&environment, driver, program).await;
     if end.is_failed_start() && environment.lock().lifecycle.fail_start() {
@@ -42,14 +42,14 @@ pub(crate) async fn run(environment: Arc<Environment>, driver: &Arc<Driver>) {
             && environment.begin(job).is_ok()
             && end.is_worth_another_start()
         {
-            stop(process).await;
+            stop(process, &environment.output).await;
             driver.start_due();
             (end, process) = live(&environment, driver, program).await;
         }
     }
     let said_before = environment.lock().init_error.take();
-    environment.end(driver, verdict(end, said_before, &environment.output));
-    stop(process).await;
+    environment.end(driver, &verdict(end, said_before, &environment.output));
+    stop(process, &environment.output).await;
 }
 
 /// Why an environment ends.
@@ -165,13 +165,19 @@ impl Process {
 }
 
 /// Kills what is left and waits until its output has been read.
-async fn stop(process: Option<Process>) {
+async fn stop(process: Option<Process>, output: &Output) {
     let Some(Process { child, listener, connections, mut log }) = process else { return };
-    drop((listener, connections));
     if let Err(error) = child.kill().await {
         tracing::warn!(%error, "processes of a function are still there");
     }
-    if timeout(LOG_GRACE, &mut log).await.is_err() {
+    // Only now: a runtime whose connection broke off would have something to say about it.
+    drop((listener, connections));
+    let rest = async {
+        // It does not panic, and nobody else aborts it.
+        let _ = (&mut log).await;
+        output.flushed().await;
+    };
+    if timeout(LOG_GRACE, rest).await.is_err() {
         log.abort();
     }
 }
@@ -223,11 +229,19 @@ impl Environment {
     }
 
     fn note_failed_start(&self, end: &End) {
-        let duration = self.lock().init_began.elapsed();
+        let (duration, said) = {
+            let state = self.lock();
+            (state.init_began.elapsed(), state.init_error.clone().unwrap_or_default())
+        };
+        let said = Fault::decode(&said).error_type;
         let status = match end {
             End::InitTimedOut => Status::Timeout,
-            End::Exited(_) | End::InitError | End::TimedOut | End::NotNeeded | End::NoProcess(_) => {
-                Status::Error { error_type: "Runtime.ExitError" }
+            End::Exited(Exit::NotStarted(_)) => Status::Error { error_type: "Runtime.InvalidEntrypoint" },
+            End::Exited(Exit::Code(_) | Exit::Signal(_)) | End::InitError => {
+                Status::Error { error_type: said.as_deref().unwrap_or("Runtime.ExitError") }
+            }
+            End::TimedOut | End::NotNeeded | End::NoProcess(_) => {
+                Status::Error { error_type: "Runtime.Unknown" }
             }
         };
         self.output.note(InitReport { duration, phase: InitPhase::Init, status });

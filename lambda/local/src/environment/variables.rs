@@ -4,9 +4,11 @@ use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
     path::Path,
+    time::SystemTime,
 };
 
 use jiff::Timestamp;
+use lambda_protocol::trace::Trace;
 use uuid::Uuid;
 
 use super::VERSION;
@@ -32,6 +34,8 @@ pub(super) fn all(
     for (name, value) in DEFAULTS {
         set(name, value.into());
     }
+    let [_, _, _, _, random @ ..] = *Uuid::new_v4().as_bytes();
+    set("_X_AMZN_TRACE_ID", Trace::new(SystemTime::now(), random).to_string().into());
     set("PATH", path(&settings.path));
     set("LD_LIBRARY_PATH", library_path(&program.directory));
     set("PWD", program.directory.clone().into());
@@ -89,7 +93,7 @@ fn log_stream(now: Timestamp, unique: Uuid) -> String {
 }
 
 /// What a function may set otherwise. The credentials are no secret: they open nothing anywhere.
-const DEFAULTS: [(&str, &str); 8] = [
+const DEFAULTS: [(&str, &str); 9] = [
     ("AWS_ACCESS_KEY_ID", "LOCALLAMBDA"),
     ("AWS_SECRET_ACCESS_KEY", "local"),
     ("AWS_SESSION_TOKEN", "local"),
@@ -97,6 +101,7 @@ const DEFAULTS: [(&str, &str); 8] = [
     ("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000"),
     ("LANG", "en_US.UTF-8"),
     ("TZ", ":UTC"),
+    ("_AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1"),
     ("_AWS_XRAY_DAEMON_PORT", "2000"),
 ];
 
@@ -155,7 +160,8 @@ mod tests {
             name.starts_with("AWS_")
                 || name.starts_with("_AWS_")
                 || name.starts_with("LAMBDA_")
-                || ["_HANDLER", "PATH", "PWD", "LD_LIBRARY_PATH", "LANG", "TZ"].contains(&name)
+                || ["_HANDLER", "_X_AMZN_TRACE_ID", "PATH", "PWD", "LD_LIBRARY_PATH", "LANG", "TZ"]
+                    .contains(&name)
         };
         let names: Vec<_> = environment(&[], &[]).into_keys().filter(|name| !known(name)).collect();
         assert_eq!(names, [] as [String; 0]);

@@ -9,8 +9,8 @@ use std::{
 
 use http::HeaderValue;
 use lambda_protocol::log_tail::LogTail;
-use nix::{errno::Errno, fcntl::OFlag, unistd};
-use tokio::net::unix::pipe;
+use nix::{errno::Errno, unistd};
+use tokio::{net::unix::pipe, sync::Notify};
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::LogSink;
@@ -24,6 +24,8 @@ pub(crate) struct Output {
     function: String,
     sink: LogSink,
     state: Mutex<State>,
+    /// Rung when lines are left that the terminal had no room for.
+    left: Notify,
 }
 
 #[derive(Debug)]
@@ -61,7 +63,7 @@ impl Output {
             left_out: 0,
             tail: None,
         };
-        Self { function: function.to_owned(), sink, state: Mutex::new(state) }
+        Self { function: function.to_owned(), sink, state: Mutex::new(state), left: Notify::new() }
     }
 
     /// A pipe for a new process: the end that it writes to, and the task that reads the other until it closes.
@@ -69,39 +71,58 @@ impl Output {
     /// # Errors
     /// This process has no file descriptor left.
     pub(crate) fn connect(self: &Arc<Self>) -> io::Result<(OwnedFd, impl Future<Output = ()> + use<>)> {
-        let (read, write) = unistd::pipe2(OFlag::O_CLOEXEC)?;
-        let pipe = Arc::new(pipe::Receiver::from_owned_fd(read)?);
+        let (read, write) = io::pipe()?;
+        let pipe = Arc::new(pipe::Receiver::from_owned_fd(read.into())?);
         self.lock().pipe = Some(Arc::clone(&pipe));
         let output = Arc::clone(self);
-        Ok((write, async move { output.follow(&pipe).await }))
+        Ok((write.into(), async move { output.follow(&pipe).await }))
     }
 
     async fn follow(&self, pipe: &pipe::Receiver) {
-        while pipe.readable().await.is_ok() {
-            self.sink.room().await;
+        loop {
+            tokio::select! {
+                ready = pipe.readable() => if ready.is_err() { return },
+                () = self.left.notified() => {}
+            }
+            self.flushed().await;
             let mut state = self.lock();
             // Through the receiver, so that it waits again once there is nothing.
             let read = pipe.try_io(|| match self.read(&mut state, pipe) {
                 Reading::Nothing => Err(io::ErrorKind::WouldBlock.into()),
                 reading => Ok(reading),
             });
-            if let Ok(Reading::Closed) = read {
+            let closed = matches!(read, Ok(Reading::Closed));
+            if closed {
                 self.finish_line(&mut state);
             }
             self.send(&mut state);
-            if let Ok(Reading::Closed) = read {
+            if closed {
                 return;
             }
         }
     }
 
-    /// An invocation begins: what was printed before is not part of it. `start` is its first line.
+    /// Waits until the terminal has taken every line so far.
+    pub(crate) async fn flushed(&self) {
+        loop {
+            self.sink.room().await;
+            let mut state = self.lock();
+            self.send(&mut state);
+            if state.unsent.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// An invocation begins; `start` is its first line. What was printed before is not part of its tail.
     pub(crate) fn begin(&self, request_id: Uuid, keep_tail: bool, start: impl fmt::Display) {
         if self.sink.is_silent() && !keep_tail {
             return;
         }
         let mut state = self.lock();
-        self.drain(&mut state);
+        if keep_tail {
+            self.drain(&mut state);
+        }
         self.finish_line(&mut state);
         state.label = label(request_id);
         state.tail = keep_tail.then(LogTail::new);
@@ -238,7 +259,9 @@ impl Output {
             self.print(state, &[line.as_bytes()]);
             self.sink.append(&mut state.unsent);
         }
-        if state.unsent.capacity() > CHUNK_BYTES && state.unsent.is_empty() {
+        if !state.unsent.is_empty() {
+            self.left.notify_one();
+        } else if state.unsent.capacity() > CHUNK_BYTES {
             state.unsent = Vec::new();
         }
     }
@@ -286,6 +309,6 @@ const CHUNK_BYTES: usize = 32 << 10;
 /// Source: pipe(7), `/proc/sys/fs/pipe-max-size`.
 const DRAIN_READINGS: usize = (1 << 20) / CHUNK_BYTES;
 
-/// Prefixed lines of one environment that the terminal has not taken, in bytes. Only what an invocation's end
-/// finds in the pipe can come so far.
+/// Prefixed lines of one environment that the terminal has not taken, in bytes; what comes beyond is left out.
+/// Only what the end of an invocation finds in the pipe can come so far.
 const UNSENT_BYTES: usize = 256 << 10;

@@ -27,7 +27,7 @@ pub(crate) struct Driver {
     pub(crate) warden: Warden,
     functions: Vec<Arc<Function>>,
     sink: LogSink,
-    pool: Mutex<Pool<Arc<Environment>, Job>>,
+    pool: Mutex<Pool<Arc<Environment>, Box<Job>>>,
     /// Rung when the pool's alarm is set to an earlier time.
     alarm: Notify,
     /// Environments whose supervisor has not finished.
@@ -72,7 +72,7 @@ impl Driver {
     ///
     /// # Errors
     /// It may not run now.
-    pub(crate) fn invoke(self: &Arc<Self>, function: usize, job: Job) -> Result<(), Refusal> {
+    pub(crate) fn invoke(self: &Arc<Self>, function: usize, job: Box<Job>) -> Result<(), Refusal> {
         match self.with_pool(|pool, now| pool.invoke(function, job, now))? {
             Admitted::Run(environment, job) => self.give(&environment, job),
             Admitted::Waits => self.start_due(),
@@ -98,7 +98,7 @@ impl Driver {
     }
 
     /// The first start failed. The invocation, if one waits, within which to try again.
-    pub(crate) fn start_failed(&self, function: usize) -> Option<Job> {
+    pub(crate) fn start_failed(&self, function: usize) -> Option<Box<Job>> {
         self.with_pool(|pool, _| pool.start_failed(function))
     }
 
@@ -138,7 +138,7 @@ impl Driver {
         self.sink.flushed().await;
     }
 
-    fn give(self: &Arc<Self>, environment: &Environment, job: Job) {
+    fn give(self: &Arc<Self>, environment: &Environment, job: Box<Job>) {
         if let Err(job) = environment.begin(job) {
             let function = environment.function_at;
             self.with_pool(|pool, now| pool.wait_again(function, job, now));
@@ -170,7 +170,7 @@ impl Driver {
     }
 
     /// Every change goes through here, so that the clock hears of an alarm that is now set to an earlier time.
-    fn with_pool<T>(&self, change: impl FnOnce(&mut Pool<Arc<Environment>, Job>, Instant) -> T) -> T {
+    fn with_pool<T>(&self, change: impl FnOnce(&mut Pool<Arc<Environment>, Box<Job>>, Instant) -> T) -> T {
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
         let before = pool.wake_at();
         let result = change(&mut pool, Instant::now());

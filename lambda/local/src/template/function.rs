@@ -88,7 +88,7 @@ impl Reader<'_, '_> {
         }
         for entry in &self.properties {
             match properties::role(kind, &entry.key) {
-                Role::ActedOn => {}
+                Role::ActedOn | Role::Neutral => {}
                 Role::Noted => found.note_member(Group::Property(entry.key.clone()), entry.place, id),
                 Role::Unknown => {
                     let name = did_you_mean(&entry.key, properties::known(kind));

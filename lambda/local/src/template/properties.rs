@@ -9,6 +9,8 @@ use super::{
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Role {
     ActedOn,
+    /// Nothing that a function could notice here: words about it, and the processor of another machine.
+    Neutral,
     /// Known, and deliberately without effect here.
     Noted,
     Unknown,
@@ -17,6 +19,8 @@ pub(super) enum Role {
 pub(super) fn role(kind: Kind<'_>, name: &str) -> Role {
     if acted_on(kind).contains(&name) {
         Role::ActedOn
+    } else if !matches!(kind, Kind::Other(_)) && NEUTRAL.contains(&name) {
+        Role::Neutral
     } else if noted(kind).contains(&name) {
         Role::Noted
     } else {
@@ -25,7 +29,7 @@ pub(super) fn role(kind: Kind<'_>, name: &str) -> Role {
 }
 
 pub(super) fn known(kind: Kind<'_>) -> impl Iterator<Item = &'static str> {
-    acted_on(kind).iter().chain(noted(kind)).copied()
+    acted_on(kind).iter().chain(NEUTRAL).chain(noted(kind)).copied()
 }
 
 /// SAM's merge of `Globals.Function` and a function's own properties: maps entry by entry, lists one after the other,
@@ -91,7 +95,6 @@ fn noted(kind: Kind<'_>) -> &'static [&'static str] {
     match kind {
         // Source: SAM developer guide, "AWS::Serverless::Function", properties.
         Kind::ServerlessFunction => &[
-            "Architectures",
             "AssumeRolePolicyDocument",
             "AutoPublishAlias",
             "AutoPublishAliasAllProperties",
@@ -100,7 +103,6 @@ fn noted(kind: Kind<'_>) -> &'static [&'static str] {
             "CodeSigningConfigArn",
             "DeadLetterQueue",
             "DeploymentPreference",
-            "Description",
             "DurableConfig",
             "EphemeralStorage",
             "EventInvokeConfig",
@@ -114,7 +116,6 @@ fn noted(kind: Kind<'_>) -> &'static [&'static str] {
             "LoggingConfig",
             "PermissionsBoundary",
             "Policies",
-            "PropagateTags",
             "ProvisionedConcurrencyConfig",
             "PublishToLatestPublished",
             "RecursiveLoop",
@@ -123,20 +124,16 @@ fn noted(kind: Kind<'_>) -> &'static [&'static str] {
             "RuntimeManagementConfig",
             "SnapStart",
             "SourceKMSKeyArn",
-            "Tags",
             "TenancyConfig",
             "Tracing",
             "VersionDeletionPolicy",
-            "VersionDescription",
             "VpcConfig",
         ],
         // Source: CloudFormation resource reference, "AWS::Lambda::Function", properties.
         Kind::LambdaFunction => &[
-            "Architectures",
             "CapacityProviderConfig",
             "CodeSigningConfigArn",
             "DeadLetterConfig",
-            "Description",
             "DurableConfig",
             "EphemeralStorage",
             "FileSystemConfigs",
@@ -150,7 +147,6 @@ fn noted(kind: Kind<'_>) -> &'static [&'static str] {
             "Role",
             "RuntimeManagementConfig",
             "SnapStart",
-            "Tags",
             "TenancyConfig",
             "TracingConfig",
             "VpcConfig",
@@ -158,6 +154,8 @@ fn noted(kind: Kind<'_>) -> &'static [&'static str] {
         Kind::Other(_) => &[],
     }
 }
+
+const NEUTRAL: &[&str] = &["Architectures", "Description", "PropagateTags", "Tags", "VersionDescription"];
 
 /// What a resource may say beside its properties. Source: CloudFormation user guide, "Resource attributes"; SAM's own.
 pub(super) const ATTRIBUTES: &[&str] = &[

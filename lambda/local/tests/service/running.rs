@@ -18,19 +18,19 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub struct Running {
-    pub local: LocalLambda,
-    pub log: Log,
+pub(crate) struct Running {
+    pub(crate) local: LocalLambda,
+    pub(crate) log: Log,
     listening: std::net::SocketAddr,
     serving: JoinHandle<()>,
 }
 
 impl Running {
-    pub async fn with(function: Function) -> Self {
+    pub(crate) async fn with(function: Function) -> Self {
         Self::start(Settings::default(), vec![function]).await
     }
 
-    pub async fn start(settings: Settings, functions: Vec<Function>) -> Self {
+    pub(crate) async fn start(settings: Settings, functions: Vec<Function>) -> Self {
         let warden = Warden::start(Command::new(env!("CARGO_BIN_EXE_lambda-warden"))).unwrap();
         let log = Log::default();
         let local = LocalLambda::start(settings, functions, warden, LogSink::to(log.clone())).unwrap();
@@ -43,21 +43,21 @@ impl Running {
         Self { local, log, listening, serving }
     }
 
-    pub async fn invoke(&self, function: &str, event: &str) -> Response<Bytes> {
+    pub(crate) async fn invoke(&self, function: &str, event: &str) -> Response<Bytes> {
         self.call(&format!("/2015-03-31/functions/{function}/invocations"), &[], event).await
     }
 
     /// Of the function that there is.
-    pub async fn invoke_as(&self, invocation_type: &str, event: &str) -> Response<Bytes> {
+    pub(crate) async fn invoke_as(&self, invocation_type: &str, event: &str) -> Response<Bytes> {
         let headers = [("x-amz-invocation-type", invocation_type)];
         self.call("/2015-03-31/functions/_/invocations", &headers, event).await
     }
 
-    pub async fn invoke_tail(&self, event: &str) -> Response<Bytes> {
+    pub(crate) async fn invoke_tail(&self, event: &str) -> Response<Bytes> {
         self.call("/2015-03-31/functions/_/invocations", &[("x-amz-log-type", "Tail")], event).await
     }
 
-    pub async fn call(&self, target: &str, headers: &[(&str, &str)], body: &str) -> Response<Bytes> {
+    pub(crate) async fn call(&self, target: &str, headers: &[(&str, &str)], body: &str) -> Response<Bytes> {
         let mut request = Request::post(target);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -66,19 +66,19 @@ impl Running {
         self.local.call(head, Bytes::copy_from_slice(body.as_bytes())).await
     }
 
-    pub async fn connect(&self) -> Socket {
+    pub(crate) async fn connect(&self) -> Socket {
         Socket(TcpStream::connect(self.listening).await.unwrap())
     }
 
     /// Shuts down; both the socket and the environments are gone afterwards.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.local.shutdown().await;
         self.serving.await.unwrap();
     }
 }
 
 /// A function of the fixture with AWS's defaults, but a timeout that a busy machine keeps.
-pub fn function(name: &str) -> Function {
+pub(crate) fn function(name: &str) -> Function {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/runtime.py");
     let program = Program {
         executable: python().into(),
@@ -109,29 +109,29 @@ fn python() -> &'static str {
 
 /// A call that worked or failed, as `(payload, function error)`.
 #[track_caller]
-pub fn outcome(answer: &Response<Bytes>) -> (Value, Option<&str>) {
+pub(crate) fn outcome(answer: &Response<Bytes>) -> (Value, Option<&str>) {
     assert_eq!(answer.status(), StatusCode::OK, "{answer:?}");
     let payload = serde_json::from_slice(answer.body()).expect("functions answer in JSON");
     (payload, header(answer, "x-amz-function-error"))
 }
 
-pub const UNHANDLED: Option<&str> = Some("Unhandled");
+pub(crate) const UNHANDLED: Option<&str> = Some("Unhandled");
 
-pub fn header<'a>(answer: &'a Response<Bytes>, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(answer: &'a Response<Bytes>, name: &str) -> Option<&'a str> {
     answer.headers().get(name).map(|value| value.to_str().unwrap())
 }
 
-pub fn log_tail(answer: &Response<Bytes>) -> Vec<u8> {
+pub(crate) fn log_tail(answer: &Response<Bytes>) -> Vec<u8> {
     let base64 = header(answer, "x-amz-log-result").expect("a tail was asked for");
     base64_simd::STANDARD.decode_to_vec(base64).unwrap()
 }
 
 /// What went to the terminal.
 #[derive(Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    pub fn lines_with(&self, text: &str) -> usize {
+    pub(crate) fn lines_with(&self, text: &str) -> usize {
         let log = self.0.lock().unwrap();
         log.split(|byte| *byte == b'\n')
             .filter(|line| memchr::memmem::find(line, text.as_bytes()).is_some())
@@ -151,10 +151,10 @@ impl Write for Log {
 }
 
 /// One connection, kept alive over several requests.
-pub struct Socket(TcpStream);
+pub(crate) struct Socket(TcpStream);
 
 impl Socket {
-    pub async fn ask(&mut self, request: &[u8]) -> (u16, HeaderMap, Vec<u8>) {
+    pub(crate) async fn ask(&mut self, request: &[u8]) -> (u16, HeaderMap, Vec<u8>) {
         let (mut read, mut write) = self.0.split();
         let sending = async {
             // A server may answer before it has read everything.
@@ -187,7 +187,7 @@ fn parse(head: &str) -> (u16, HeaderMap) {
 }
 
 #[track_caller]
-pub fn check_refusal(answer: &Response<Bytes>, status: u16, code: &str, body: &Value) {
+pub(crate) fn check_refusal(answer: &Response<Bytes>, status: u16, code: &str, body: &Value) {
     assert_eq!(answer.status(), status, "{answer:?}");
     assert_eq!(header(answer, "x-amzn-errortype"), Some(code));
     assert_eq!(&serde_json::from_slice::<Value>(answer.body()).unwrap(), body);
@@ -195,7 +195,7 @@ pub fn check_refusal(answer: &Response<Bytes>, status: u16, code: &str, body: &V
 
 /// What a function that ended by itself is answered with.
 #[track_caller]
-pub fn check_exit(answer: &Response<Bytes>, how: &str) {
+pub(crate) fn check_exit(answer: &Response<Bytes>, how: &str) {
     let id = header(answer, "x-amzn-requestid").unwrap();
     let message = format!("RequestId: {id} Error: {how}");
     let expected = json!({"errorType": "Runtime.ExitError", "errorMessage": message});
@@ -203,7 +203,7 @@ pub fn check_exit(answer: &Response<Bytes>, how: &str) {
 }
 
 /// Returns when the function's process has ended.
-pub async fn see_end(meeting: &mut TcpStream) {
+pub(crate) async fn see_end(meeting: &mut TcpStream) {
     let mut rest = Vec::new();
     // A killed process's connection may be reset rather than closed.
     let _ = meeting.read_to_end(&mut rest).await;

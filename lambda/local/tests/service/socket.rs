@@ -10,7 +10,7 @@ async fn the_socket_speaks_as_the_inner_entry_does() {
     let local = Running::with(function("echo")).await;
     let mut socket = local.connect().await;
     let route = "POST /2015-03-31/functions/echo/invocations HTTP/1.1\r\nHost: x\r\n";
-    for event in [r#"{"a":1}"#, r#"{"a":2}"#] {
+    for event in [r#"{"a": 1}"#, r#"{"a": 2}"#] {
         let request = format!("{route}Content-Length: {}\r\n\r\n{event}", event.len());
         let (status, headers, body) = socket.ask(request.as_bytes()).await;
         assert_eq!((status, &*body), (200, event.as_bytes()));

@@ -85,7 +85,7 @@ fn print(bytes: u64) -> io::Result<()> {
 
 /// A process in a session of its own; every second one forgets its environment and its parent, too.
 fn spawn(n: u64) -> io::Result<()> {
-    let script = if n % 2 == 0 { "exec sleep 1000" } else { "env -i sleep 1000 & exit" };
+    let script = if n.is_multiple_of(2) { "exec sleep 1000" } else { "env -i sleep 1000 & exit" };
     Command::new("setsid").args(["sh", "-c", script]).stdin(Stdio::null()).spawn().map(drop)
 }
 
