@@ -118,10 +118,14 @@ impl Shared {
         loop {
             let dropped;
             {
-                let mut pending = self.lock();
-                while pending.lines.is_empty() && !pending.closed {
-                    pending = self.wake.wait(pending).unwrap_or_else(PoisonError::into_inner);
-                }
+                let idle = |pending: &mut Pending| pending.lines.is_empty() && !pending.closed;
+                let pending = self.wake.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+                // A thread woken for every line would cost the requests more than the lines do.
+                let gathering = |pending: &mut Pending| !pending.closed;
+                let (mut pending, _) = self
+                    .wake
+                    .wait_timeout_while(pending, BATCH_TIME, gathering)
+                    .unwrap_or_else(PoisonError::into_inner);
                 if pending.lines.is_empty() {
                     return;
                 }
@@ -194,6 +198,9 @@ impl<'a> Fields<'a> {
 }
 
 const ABSENT: &str = "-";
+
+/// How long the writer gathers lines before it writes them. Below what an eye notices.
+const BATCH_TIME: Duration = Duration::from_millis(5);
 
 /// Lines waiting for the writer: about 25,000, half a second's worth at full load. One more line may go beyond.
 const MAX_PENDING_BYTES: usize = 4 << 20;

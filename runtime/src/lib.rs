@@ -102,3 +102,8 @@ pub use event_function::{run_event, serve_event};
 pub use http_function::{SourceIp, run_http, serve_http};
 pub use logging::init_logging;
 pub use serve::ServeError;
+
+/// README's function is compiled like any other example.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

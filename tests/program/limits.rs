@@ -23,7 +23,7 @@ fn a_function_killed_in_the_middle_of_a_call_is_told_at_once() {
     let answered = Mutex::new(None);
     let killed = std::thread::scope(|scope| {
         scope.spawn(|| {
-            let answer = once(&invoke(&running, "misbehave", r#"["sleep",50000]"#));
+            let answer = once(&invoke(&running, "misbehave", r#"{"do":"sleep","ms":50000}"#));
             *answered.lock().unwrap() = Some((answer, Instant::now()));
         });
         eventually(Duration::from_secs(20), "the function runs", || !running.functions().is_empty());
@@ -47,9 +47,9 @@ fn a_function_killed_in_the_middle_of_a_call_is_told_at_once() {
 fn a_gibibyte_of_output_costs_no_memory_and_ends_in_the_tail() {
     let _alone = alone();
     let running = Running::misbehaving();
-    once(&invoke(&running, "misbehave", r#"["count"]"#));
+    once(&invoke(&running, "misbehave", r#"{"do":"count"}"#));
     let before = running.peak_memory_kib();
-    let mut call = invoke(&running, "misbehave", r#"["print",1073741824]"#);
+    let mut call = invoke(&running, "misbehave", r#"{"do":"flood","bytes":1073741824,"line":1024}"#);
     call.headers_mut().insert("x-amz-log-type", "Tail".parse().unwrap());
     let answer = once(&call);
     assert_eq!(answer.status, StatusCode::OK);
@@ -66,7 +66,7 @@ fn a_gibibyte_of_output_costs_no_memory_and_ends_in_the_tail() {
 fn two_hundred_children_in_their_own_sessions_end_with_their_environment() {
     let _alone = alone();
     let running = Running::misbehaving();
-    let answer = once(&invoke(&running, "hasty", r#"["spawn",200]"#));
+    let answer = once(&invoke(&running, "hasty", r#"{"do":"spawn","count":200}"#));
     let body = String::from_utf8_lossy(&answer.body);
     assert!(body.contains(r#""errorType":"Sandbox.Timedout""#), "{body}");
     let sleeping =
@@ -80,7 +80,7 @@ fn two_hundred_children_in_their_own_sessions_end_with_their_environment() {
 fn never_more_run_than_are_reserved_and_the_others_are_told_why() {
     let _alone = alone();
     let running = Running::misbehaving();
-    let answers = at_once(1000, &invoke(&running, "fifty", r#"["span",50]"#));
+    let answers = at_once(1000, &invoke(&running, "fifty", r#"{"do":"span","ms":50}"#));
     let (ran, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == StatusCode::OK);
     assert!(ran.len() >= 50, "{} of them ran", ran.len());
     assert!(!refused.is_empty(), "all of them ran");
@@ -102,10 +102,10 @@ fn a_thousand_calls_at_once_are_all_answered_in_little_memory() {
     let call = Request::post(url)
         .header("authorization", format!("Key {KEY}"))
         .header("accept", "application/octet-stream")
-        .body(r#"["sleep",50]"#.to_owned())
+        .body(r#"{"do":"sleep","ms":50}"#.to_owned())
         .unwrap();
     let answers = at_once(1000, &call);
-    let answered = answers.iter().filter(|answer| answer.body == r#"["sleep",50]"#).count();
+    let answered = answers.iter().filter(|answer| answer.body == r#"{"do":"sleep","ms":50}"#).count();
     assert_eq!(answered, 1000, "{:?}", answers.iter().find(|answer| answer.status != StatusCode::OK));
     let peak = running.peak_memory_kib();
     assert!(peak <= 64 * 1024, "the gateway held {peak} KiB");

@@ -62,6 +62,7 @@ impl Running {
             .arg(template)
             .current_dir(folder.path())
             .env("STAYPUT_DEV_KEY", KEY)
+            .env("STAYPUT_LAMBDA_CONCURRENCY", CONCURRENCY)
             .env(MARKER, marker(&folder))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -187,5 +188,8 @@ fn marker(folder: &TempDir) -> String {
 
 /// The key of these runs.
 pub(crate) const KEY: &str = "a-key-for-these-runs-and-for-nothing-else";
+
+/// A thousand calls at once, beside what `fifty` has reserved.
+const CONCURRENCY: &str = "1050";
 
 const MARKER: &str = "STAYPUT_TEST_MARKER";

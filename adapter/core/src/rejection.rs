@@ -16,7 +16,7 @@ pub enum Rejection {
     Malformed(String),
     #[error("missing or unknown credential")]
     Unauthenticated,
-    #[error("the credential lacks the right to {}", right.as_str())]
+    #[error("the credential lacks the right `{}`", right.as_str())]
     Forbidden { right: Right },
     /// Unknown, foreign or outside the key's scope: one answer for all three.
     #[error("function not found")]

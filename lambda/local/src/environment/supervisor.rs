@@ -120,6 +120,7 @@ impl Process {
     async fn watch(&mut self, environment: &Arc<Environment>, driver: &Arc<Driver>) -> End {
         let mut closing = driver.closing();
         let init_deadline = Instant::now() + driver.settings.init_limit;
+        let mut noted = false;
         loop {
             if let Some(end) = environment.due(init_deadline) {
                 if let End::InitError = end {
@@ -130,11 +131,16 @@ impl Process {
             }
             let alarm = environment.next_alarm(init_deadline);
             tokio::select! {
-                exit = followed(&mut self.child, environment) => {
-                    self.hear_out(environment, driver).await;
-                    return End::Exited(exit);
-                }
-                accepted = self.listener.accept() => match accepted {
+                exit = followed(&mut self.child, environment, noted) => match exit {
+                    None => noted = true,
+                    Some(exit) => {
+                        self.hear_out(environment, driver).await;
+                        return End::Exited(exit);
+                    }
+                },
+                // Not before: a quick function has answered while its number is on the way here, and its first REPORT
+                // would know nothing of its memory.
+                accepted = self.listener.accept(), if noted => match accepted {
                     Ok((stream, _)) => {
                         let serving = runtime_api::serve(stream, Arc::clone(environment), Arc::clone(driver));
                         self.connections.spawn(serving);
@@ -182,12 +188,15 @@ async fn stop(process: Option<Process>, output: &Output) {
     }
 }
 
-/// Waits for the end of the process, and notes its number on the way.
-async fn followed(child: &mut Child, environment: &Environment) -> Exit {
+/// Waits for the process's number and notes it; if that is done, waits for its end.
+async fn followed(child: &mut Child, environment: &Environment, noted: bool) -> Option<Exit> {
+    if noted {
+        return Some(child.exited().await);
+    }
     if let Some(pid) = child.pid().await {
         environment.lock().memory.follow(pid);
     }
-    child.exited().await
+    None
 }
 
 async fn at(alarm: Option<Instant>) {

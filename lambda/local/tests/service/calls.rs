@@ -62,9 +62,9 @@ async fn the_runtime_hears_everything_of_an_invocation() {
 #[tokio::test]
 async fn an_error_that_the_function_reports_is_passed_on_verbatim() {
     let local = Running::with(function("echo")).await;
-    let answer = local.invoke("echo", r#"{"do":"raise","message":"no luck"}"#).await;
-    let expected = json!({"errorType": "ValueError", "errorMessage": "no luck"});
-    assert_eq!(outcome(&answer), (expected, UNHANDLED));
+    let error = json!({"errorType": "BadLuck", "errorMessage": "no luck", "seen": [13]});
+    let answer = local.invoke("echo", &json!({"do": "fail", "error": error}).to_string()).await;
+    assert_eq!(outcome(&answer), (error, UNHANDLED));
     local.stop().await;
 }
 

@@ -28,15 +28,18 @@ async fn the_log_tail_holds_start_output_end_and_report() {
 async fn of_much_output_the_tail_is_the_last_4096_bytes_and_the_terminal_gets_all() {
     let local = Running::with(function("echo")).await;
     let bytes = 64 << 20;
-    let answer = local.invoke_tail(&json!({"do": "flood", "bytes": bytes}).to_string()).await;
+    let answer = local.invoke_tail(&json!({"do": "flood", "bytes": bytes, "line": 16}).to_string()).await;
     let tail = log_tail(&answer);
     assert_eq!(tail.len(), 4096);
     let text = String::from_utf8(tail).unwrap();
     let at = text.find("END RequestId").unwrap();
-    assert!(text[..at].ends_with("0123456789abcde\n") && text[at..].contains("REPORT"), "{text}");
+    assert!(
+        text[..at].ends_with(&format!("\n{:015}\n", bytes / 16 - 1)) && text[at..].contains("REPORT"),
+        "{text}"
+    );
     let log = local.log.clone();
     local.stop().await;
-    assert_eq!(log.lines_with("| 0123456789abcde"), bytes / 16);
+    assert_eq!(log.lines_with("| 00000000"), bytes / 16);
 }
 
 #[tokio::test]

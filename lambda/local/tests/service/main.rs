@@ -1,5 +1,5 @@
-//! The whole service with real processes: calls come in as Lambda's clients send them, functions are a small
-//! Python program that does what its event says.
+//! The whole service with real processes: calls come in as Lambda's clients send them, the function does what
+//! its event says (`tests/functions/misbehave`).
 
 #![allow(clippy::unwrap_used, reason = "all of this is tests")]
 

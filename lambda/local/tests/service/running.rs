@@ -2,9 +2,8 @@
 
 use std::{
     io::Write,
-    path::Path,
     process::Command,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -77,12 +76,11 @@ impl Running {
     }
 }
 
-/// A function of the fixture with AWS's defaults, but a timeout that a busy machine keeps.
+/// `misbehave` under that name, with AWS's defaults, but a timeout that a busy machine keeps.
 pub(crate) fn function(name: &str) -> Function {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/runtime.py");
     let program = Program {
-        executable: python().into(),
-        arguments: ["-S".into(), "-E".into(), fixture.into()].into(),
+        executable: env!("CARGO_BIN_EXE_lambda-misbehave").into(),
+        arguments: [].into(),
         directory: env!("CARGO_MANIFEST_DIR").into(),
         variables: [].into(),
     };
@@ -96,15 +94,6 @@ pub(crate) fn function(name: &str) -> Function {
         memory_mb: 128,
         reserved_concurrency: None,
     }
-}
-
-/// The interpreter itself: what is called `python3` may be a script of a version manager.
-fn python() -> &'static str {
-    static PYTHON: OnceLock<String> = OnceLock::new();
-    PYTHON.get_or_init(|| {
-        let said = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output();
-        String::from_utf8(said.expect("python3 is installed").stdout).unwrap().trim().to_owned()
-    })
 }
 
 /// A call that worked or failed, as `(payload, function error)`.

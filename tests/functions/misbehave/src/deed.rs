@@ -1,0 +1,42 @@
+//! What an event asks for. The table is in `main.rs`.
+
+use std::num::NonZeroU16;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Deed {
+    Echo,
+    Count,
+    Headers,
+    Environment,
+    Sleep { ms: u64 },
+    Span { ms: u64 },
+    Print { text: String },
+    Flood { bytes: u64, line: NonZeroU16 },
+    Big { bytes: usize },
+    Fail { error: Value },
+    Stream { error: Option<Value> },
+    Probe { bad_mode: Option<bool> },
+    Meet { port: u16 },
+    StayMet { port: u16 },
+    NeverNext { port: u16 },
+    AnswerAndExit,
+    Exit { code: i32 },
+    Kill { signal: i32 },
+    Spawn { count: u64 },
+}
+
+impl Deed {
+    /// # Errors
+    /// Not JSON, or a deed that is not in the table: a test that misspells one is to hear of it.
+    pub(crate) fn parse(event: &[u8]) -> serde_json::Result<Self> {
+        let event: Value = serde_json::from_slice(event)?;
+        match event.get("do") {
+            Some(_) => Self::deserialize(event),
+            None => Ok(Self::Echo),
+        }
+    }
+}
