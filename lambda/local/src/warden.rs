@@ -35,7 +35,8 @@ mod signals;
 
 use std::{
     ffi::OsString,
-    fmt, io,
+    fmt,
+    io::{self, Write},
     os::{fd::OwnedFd, unix::net::UnixStream as BlockingStream},
     path::PathBuf,
     process::{Command, Stdio},
@@ -133,12 +134,17 @@ impl Warden {
         let order = Order { program, args, directory, environment }.encode()?;
         let (ours, theirs) = BlockingStream::pair()?;
         ours.set_nonblocking(true)?;
+        // All of a usual order: it is there before its keeper is, and the start waits for no reactor.
+        let written = match (&ours).write(&order) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            written => written?,
+        };
         let mut leash = UnixStream::from_std(ours)?;
         self.control.async_io(Interest::WRITABLE, || handoff::send(&self.control, &theirs, &output)).await?;
         drop((theirs, output));
         // The order takes the leash, not the control socket: it can have any size, and a large one holds up
         // nobody else's. An error here is the keeper's end, which `exited` reports.
-        let _ended = leash.write_all(&order).await;
+        let _ended = leash.write_all(&order[written..]).await;
         Ok(Child { leash, received: [0; report::LEN], received_len: 0, pid: None, exit: None })
     }
 }

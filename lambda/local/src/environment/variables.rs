@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    env::join_paths,
     ffi::{OsStr, OsString},
     path::Path,
     time::SystemTime,
@@ -79,12 +80,11 @@ fn path(host: &OsStr) -> OsString {
     path
 }
 
+/// The function's own libraries and its layers'. Folders that are not there are left out: the loader would look for
+/// every library in each of them at every start.
 fn library_path(root: &Path) -> OsString {
-    let mut path = root.as_os_str().to_owned();
-    path.push(":");
-    path.push(root.join("lib"));
-    path.push(":/opt/lib");
-    path
+    let folders = [root.to_owned(), root.join("lib"), "/opt/lib".into()];
+    join_paths(folders.iter().filter(|folder| folder.is_dir())).unwrap_or_default()
 }
 
 /// `2026/11/21/[$LATEST]0123456789abcdef0123456789abcdef`.

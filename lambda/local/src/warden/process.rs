@@ -58,9 +58,9 @@ struct Process {
 impl Process {
     fn run(mut self) -> io::Result<()> {
         let mut strays = false;
+        let mut quiet = true;
         loop {
-            while self.spare.is_none() {
-                // Those who wait come before the spare.
+            if self.spare.is_none() {
                 let handoff = match handoff::receive(&self.control) {
                     Ok(Some(handoff)) => Some(handoff),
                     Ok(None) => return self.leave(),
@@ -69,18 +69,29 @@ impl Process {
                     Err(Errno::ENOBUFS) => continue,
                     Err(errno) => return Err(errno.into()),
                 };
-                match (fork_keeper(), handoff) {
-                    (Ok(ForkResult::Child), handoff) => return self.become_keeper(handoff),
-                    (Ok(ForkResult::Parent { child }), handoff) => {
-                        self.keepers.insert(child);
-                        self.spare = handoff.is_none().then_some(child);
+                let asked = handoff.is_some();
+                // A spare can wait: just now a function is starting, and its start is what somebody waits for.
+                if asked || quiet {
+                    match (fork_keeper(), handoff) {
+                        (Ok(ForkResult::Child), handoff) => return self.become_keeper(handoff),
+                        (Ok(ForkResult::Parent { child }), _) => {
+                            self.keepers.insert(child);
+                            self.spare = (!asked).then_some(child);
+                        }
+                        (Err(errno), Some(handoff)) => keeper::refuse(&handoff, errno),
+                        (Err(_), None) => {}
                     }
-                    (Err(errno), Some(handoff)) => keeper::refuse(&handoff, errno),
-                    (Err(_), None) => break,
+                }
+                if asked {
+                    continue;
                 }
             }
             let again = strays || self.spare.is_none();
-            let [taken] = self.signals.wait([self.held.as_fd()], again.then_some(INTERVAL))?;
+            // While there is a spare, handoffs are its to hear of.
+            let handoffs = if self.spare.is_none() { self.control.as_fd() } else { self.held.as_fd() };
+            let awaited = [handoffs, self.held.as_fd()];
+            let [handed, taken] = self.signals.wait(awaited, again.then_some(INTERVAL))?;
+            quiet = !handed && !taken;
             if taken {
                 self.take_spare()?;
             }
@@ -188,5 +199,5 @@ pub(super) fn adopt_orphans() -> io::Result<()> {
 const STDERR: i32 = 2;
 
 /// How often the warden looks for what a killed keeper left, until there is nothing (an adoption makes no signal),
-/// and tries to fork a spare, until there is one.
+/// and how long it waits for a quiet moment in which to fork a spare.
 const INTERVAL: Duration = Duration::from_millis(5);
