@@ -5,7 +5,7 @@ use std::{io, os::fd::BorrowedFd, time::Duration};
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::signal::{SigSet, SigmaskHow, Signal},
+    sys::signal::{SigHandler, SigSet, SigmaskHow, Signal},
 };
 
 /// Word that a child may have ended. Belongs to whoever asks: after a fork, the child hears of its own children.
@@ -20,6 +20,7 @@ pub(super) struct Signals {
 impl Signals {
     pub(super) fn block() -> io::Result<Self> {
         SigSet::from_iter(BLOCKED).thread_block()?;
+        Signal::iterator().filter(|&signal| signal != Signal::SIGPIPE).for_each(heed);
         #[cfg(target_os = "linux")]
         let fd = {
             use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -83,6 +84,18 @@ impl Signals {
     fn forget(&self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// A shell has what it starts in the background ignore Ctrl-C, and what is ignored stays so through fork and exec;
+/// functions start with nothing ignored. (Of SIGPIPE std takes care.)
+#[expect(
+    unsafe_code,
+    reason = "setting a signal's action is unsafe for the sake of handlers, and this sets none"
+)]
+fn heed(signal: Signal) {
+    // SAFETY: the default action is no code of ours, so none can run at a bad moment.
+    // An error: SIGKILL and SIGSTOP cannot be ignored in the first place.
+    let _ = unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) };
 }
 
 fn milliseconds(limit: Duration) -> PollTimeout {
