@@ -28,6 +28,10 @@ pub struct Finished<'a> {
     pub dialect: &'static str,
     /// Only names from the operator's table: what strangers write goes neither to the log nor to the metrics.
     pub function: Option<&'a str>,
+    /// The label of the caller's key; `None` where it was not admitted.
+    pub key: Option<&'a str>,
+    /// The caller's own id for the request, where its dialect has one; fit for a log.
+    pub caller_id: Option<&'a str>,
     pub mode: Option<Mode>,
     pub status: StatusCode,
     /// `None`: all went well.
@@ -148,26 +152,29 @@ impl Shared {
 }
 
 fn text_line(out: &mut Vec<u8>, time: Timestamp, finished: &Finished<'_>) {
-    let Fields { function, mode, status, blame, duration_ms } = Fields::of(finished);
+    let Fields { function, key, mode, status, blame, duration_ms, caller_id } = Fields::of(finished);
     let (dialect, id) = (finished.dialect, finished.request_id);
     let written = writeln!(
         out,
-        "{time:.3} dialect={dialect} function={function} mode={mode} status={status} blame={blame} \
-         duration_ms={duration_ms:.3} request_id={id}",
+        "{time:.3} dialect={dialect} function={function} key={key} mode={mode} status={status} blame={blame} \
+         duration_ms={duration_ms:.3} request_id={id} caller_id={caller_id}",
     );
     written.expect("writing to memory does not fail");
 }
 
 fn json_line(out: &mut Vec<u8>, time: Timestamp, finished: &Finished<'_>) {
-    let Fields { function, mode, status, blame, duration_ms } = Fields::of(finished);
+    let Fields { function, key, mode, status, blame, duration_ms, caller_id } = Fields::of(finished);
     let (dialect, id) = (finished.dialect, finished.request_id);
     let mut write = || -> std::io::Result<()> {
         write!(out, r#"{{"time":"{time:.3}","dialect":"{dialect}","function":"#)?;
         serde_json::to_writer(&mut *out, function)?;
-        writeln!(
+        write!(out, r#","key":"#)?;
+        serde_json::to_writer(&mut *out, key)?;
+        write!(
             out,
-            r#","mode":"{mode}","status":{status},"blame":"{blame}","duration_ms":{duration_ms:.3},"request_id":"{id}"}}"#
-        )
+            r#","mode":"{mode}","status":{status},"blame":"{blame}","duration_ms":{duration_ms:.3},"request_id":"{id}""#
+        )?;
+        writeln!(out, r#","caller_id":"{caller_id}"}}"#)
     };
     write().expect("writing to memory does not fail");
 }
@@ -175,6 +182,8 @@ fn json_line(out: &mut Vec<u8>, time: Timestamp, finished: &Finished<'_>) {
 /// A request's fields in the log's words.
 struct Fields<'a> {
     function: &'a str,
+    key: &'a str,
+    caller_id: &'a str,
     mode: &'static str,
     status: u16,
     blame: &'static str,
@@ -185,6 +194,8 @@ impl<'a> Fields<'a> {
     fn of(finished: &Finished<'a>) -> Self {
         Self {
             function: finished.function.unwrap_or(ABSENT),
+            key: finished.key.unwrap_or(ABSENT),
+            caller_id: finished.caller_id.unwrap_or(ABSENT),
             mode: match finished.mode {
                 Some(Mode::Sync) => "sync",
                 Some(Mode::Async) => "async",
@@ -215,6 +226,8 @@ mod tests {
         Finished {
             dialect: "stedi",
             function: Some("echo"),
+            key: Some("erp"),
+            caller_id: Some("call-7"),
             mode: Some(Mode::Sync),
             status: StatusCode::OK,
             blame: None,
@@ -258,19 +271,26 @@ mod tests {
         check(
             LogFormat::Text,
             &finished(),
-            "Z dialect=stedi function=echo mode=sync status=200 blame=- duration_ms=1.500 \
-             request_id=00000000-0000-0000-0000-000000000000\n",
+            "Z dialect=stedi function=echo key=erp mode=sync status=200 blame=- duration_ms=1.500 \
+             request_id=00000000-0000-0000-0000-000000000000 caller_id=call-7\n",
         );
     }
 
     #[test]
     fn a_request_is_one_line_of_json() {
-        let refused = Finished { function: None, mode: None, blame: Some(Blame::Caller), ..finished() };
+        let refused = Finished {
+            function: None,
+            key: None,
+            caller_id: None,
+            mode: None,
+            blame: Some(Blame::Caller),
+            ..finished()
+        };
         check(
             LogFormat::Json,
             &refused,
-            "Z\",\"dialect\":\"stedi\",\"function\":\"-\",\"mode\":\"-\",\"status\":200,\"blame\":\"caller\",\
-             \"duration_ms\":1.500,\"request_id\":\"00000000-0000-0000-0000-000000000000\"}\n",
+            "Z\",\"dialect\":\"stedi\",\"function\":\"-\",\"key\":\"-\",\"mode\":\"-\",\"status\":200,\"blame\":\"caller\",\
+             \"duration_ms\":1.500,\"request_id\":\"00000000-0000-0000-0000-000000000000\",\"caller_id\":\"-\"}\n",
         );
     }
 

@@ -11,12 +11,18 @@ use http_body::{Frame, SizeHint};
 
 use crate::buffer::Reservation;
 
-/// A response body. Holds its share of the buffer budget until it has been written.
+/// A response body. Its share of the buffer budget is held until its bytes have been written.
 #[derive(Debug)]
 pub struct Body {
     rest: Bytes,
     encoding: Encoding,
-    _share: Option<Reservation>,
+    share: Option<Reservation>,
+}
+
+/// Bytes and their share, so that one is not given back while the other wait to be written.
+struct Held {
+    bytes: Bytes,
+    _share: Reservation,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,16 +34,16 @@ enum Encoding {
 
 impl Body {
     pub fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self { rest: bytes.into(), encoding: Encoding::Identity, _share: None }
+        Self { rest: bytes.into(), encoding: Encoding::Identity, share: None }
     }
 
     pub fn base64(bytes: Bytes) -> Self {
-        Self { rest: bytes, encoding: Encoding::Base64, _share: None }
+        Self { rest: bytes, encoding: Encoding::Base64, share: None }
     }
 
     /// Keeps `share` until this body is dropped.
     pub fn holding(self, share: Reservation) -> Self {
-        Self { _share: Some(share), ..self }
+        Self { share: Some(share), ..self }
     }
 
     /// Bytes still to be written, encoded.
@@ -47,6 +53,12 @@ impl Body {
             Encoding::Identity => raw,
             Encoding::Base64 => raw.div_ceil(3) * 4,
         }
+    }
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -62,7 +74,13 @@ impl http_body::Body for Body {
             return Poll::Ready(None);
         }
         let chunk = match self.encoding {
-            Encoding::Identity => std::mem::take(&mut self.rest),
+            Encoding::Identity => {
+                let bytes = std::mem::take(&mut self.rest);
+                match self.share.take() {
+                    Some(share) => Bytes::from_owner(Held { bytes, _share: share }),
+                    None => bytes,
+                }
+            }
             Encoding::Base64 => {
                 let cut = self.rest.len().min(BASE64_CHUNK_BYTES);
                 base64_simd::STANDARD.encode_type::<Vec<u8>>(&self.rest.split_to(cut)).into()
@@ -89,6 +107,7 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
+    use crate::buffer::BufferBudget;
 
     #[track_caller]
     fn check(len: usize) {
@@ -99,6 +118,19 @@ mod tests {
         let written = runtime.block_on(body.collect()).unwrap().to_bytes();
         assert_eq!(written, base64_simd::STANDARD.encode_to_string(&raw).as_bytes(), "{len} bytes");
         assert_eq!(promised, Some(written.len() as u64), "{len} bytes");
+    }
+
+    #[test]
+    fn a_share_is_held_until_the_bytes_are_gone() {
+        let budget = BufferBudget::new(100);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let mut request = http_body_util::Full::new(Bytes::from_static(b"abc"));
+        let collected = runtime.block_on(budget.collect(&http::HeaderMap::new(), &mut request, 10));
+        let (bytes, share) = collected.unwrap();
+        let frame = runtime.block_on(Body::whole(bytes).holding(share).frame()).unwrap().unwrap();
+        assert_eq!(budget.used_bytes(), 3, "the body is gone, its bytes are not");
+        drop(frame);
+        assert_eq!(budget.used_bytes(), 0);
     }
 
     #[test]

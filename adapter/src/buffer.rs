@@ -56,7 +56,9 @@ impl BufferBudget {
         let mut share = self.reserve(announced)?;
         let mut first = Bytes::new();
         let mut rest = BytesMut::new();
-        while let Some(frame) = body.frame().await {
+        loop {
+            let arrived = tokio::time::timeout(STALL_LIMIT, body.frame()).await;
+            let Some(frame) = arrived.map_err(|_| Rejection::BodyTimeout)? else { break };
             let Ok(frame) = frame else { return Err(Rejection::BodyIncomplete) };
             let Ok(data) = frame.into_data() else { continue };
             let total = first.len() + rest.len() + data.len();
@@ -79,10 +81,14 @@ impl BufferBudget {
         Ok((whole, share))
     }
 
-    fn reserve(&self, bytes: usize) -> Result<Reservation, Rejection> {
-        let mut share = Reservation { used: Arc::clone(&self.used), bytes: 0 };
-        share.grow_to(bytes, self.limit_bytes)?;
-        Ok(share)
+    /// A share that grows as bytes arrive: what a caller merely announces takes no room from the others. A body that
+    /// has no room now is refused now.
+    fn reserve(&self, announced: usize) -> Result<Reservation, Rejection> {
+        let used = self.used_bytes();
+        if used >= self.limit_bytes || announced > self.limit_bytes - used {
+            return Err(Rejection::Overloaded { limit: self.limit_bytes });
+        }
+        Ok(Reservation { used: Arc::clone(&self.used), bytes: 0 })
     }
 }
 
@@ -114,6 +120,9 @@ impl Drop for Reservation {
         self.used.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
+
+/// How long a body may stand still (security-and-delivery.md 1.4).
+const STALL_LIMIT: Duration = Duration::from_secs(30);
 
 /// Reads what is left of a refused body and throws it away, so that a caller who is still sending gets to read the
 /// refusal instead of a broken connection. Bounded; a caller who sends on and on is cut off after all.
@@ -151,7 +160,7 @@ mod tests {
     use super::*;
 
     fn run<T>(future: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
     }
 
     fn announcing(length: usize) -> HeaderMap {
@@ -174,6 +183,21 @@ mod tests {
         }
     }
 
+    /// A body that never comes.
+    struct Silent;
+
+    impl http_body::Body for Silent {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+            std::task::Poll::Pending
+        }
+    }
+
     #[test]
     fn pieces_come_together_in_order() {
         let budget = BufferBudget::new(100);
@@ -182,6 +206,15 @@ mod tests {
         assert_eq!(bytes, "abcde");
         assert_eq!(budget.used_bytes(), 5);
         drop(share);
+        assert_eq!(budget.used_bytes(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stands_still_is_given_up() {
+        let budget = BufferBudget::new(100);
+        let mut body = Silent;
+        let refused = budget.collect(&announcing(5), &mut body, 5).await;
+        assert_eq!(refused.err(), Some(Rejection::BodyTimeout));
         assert_eq!(budget.used_bytes(), 0);
     }
 
@@ -206,6 +239,11 @@ mod tests {
         let (_, mut held) = run(budget.collect(&announcing(6), &mut Full::new("abcdef".into()), 10)).unwrap();
         let refused = run(budget.collect(&announcing(6), &mut Full::new("abcdef".into()), 10));
         assert_eq!(refused.err(), Some(Rejection::Overloaded { limit: 10 }));
+        let refused = run(budget.collect(&HeaderMap::new(), &mut Pieces(vec![b"abc", b"def"]), 10));
+        assert_eq!(refused.err(), Some(Rejection::Overloaded { limit: 10 }), "unannounced");
+        held.exchange_for(10);
+        let refused = run(budget.collect(&HeaderMap::new(), &mut Pieces(vec![]), 10));
+        assert_eq!(refused.err(), Some(Rejection::Overloaded { limit: 10 }), "empty: its answer will not be");
         held.exchange_for(1);
         assert!(run(budget.collect(&announcing(6), &mut Full::new("abcdef".into()), 10)).is_ok());
         assert_eq!(budget.used_bytes(), 1);

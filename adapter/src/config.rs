@@ -146,7 +146,8 @@ pub fn file_path(named: Option<&Path>) -> PathBuf {
 }
 
 fn named_file(on_command_line: Option<&Path>) -> Option<PathBuf> {
-    on_command_line.map(Path::to_owned).or_else(|| std::env::var_os(CONFIG).map(PathBuf::from))
+    let in_environment = || std::env::var_os(CONFIG).filter(|path| !path.is_empty()).map(PathBuf::from);
+    on_command_line.map(Path::to_owned).or_else(in_environment)
 }
 
 /// The dev key that the environment gives.

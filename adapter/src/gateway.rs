@@ -66,11 +66,13 @@ impl Gateway {
         let _in_flight = self.telemetry.start();
         let response = match admitted {
             Ok((call, invocation)) => {
+                let admitted = Admission { call: &call, key: &invocation.key.label };
+                let waiting = Waiting { gateway: self, dialect, exchange, admitted, clock: Some(clock) };
                 let answered = self.invoke(dialect, &exchange, &invocation, &mut body).await;
-                exchange.elapsed = clock.elapsed();
+                exchange.elapsed = waiting.over();
                 match answered {
-                    Ok(answered) => self.answer(dialect, &exchange, &call, answered),
-                    Err(rejection) => self.reject(dialect, &exchange, Some(&call), &rejection),
+                    Ok(answered) => self.answer(dialect, &exchange, admitted, answered),
+                    Err(rejection) => self.reject(dialect, &exchange, Some(admitted), &rejection),
                 }
             }
             Err(rejection) => {
@@ -136,12 +138,12 @@ impl Gateway {
         &self,
         dialect: &'static dyn Dialect,
         exchange: &Exchange<'_>,
-        call: &Call,
+        admitted: Admission<'_>,
         answered: Answered,
     ) -> Response<Body> {
         let Answered { outcome, body, share } = answered;
-        let rendered = dialect.render(exchange, call, &outcome);
-        self.trace(dialect.name(), exchange, Some(call), rendered.head.status, outcome.blame());
+        let rendered = dialect.render(exchange, admitted.call, &outcome);
+        self.trace(Some(dialect), exchange, Some(admitted), rendered.head.status, outcome.blame());
         let body = match rendered.body {
             RenderedBody::AsIs => Body::whole(body).holding(share),
             RenderedBody::Base64 => Body::base64(body).holding(share),
@@ -154,11 +156,11 @@ impl Gateway {
         &self,
         dialect: &'static dyn Dialect,
         exchange: &Exchange<'_>,
-        call: Option<&Call>,
+        admitted: Option<Admission<'_>>,
         rejection: &Rejection,
     ) -> Response<Body> {
         let rendered = dialect.reject(exchange, rejection);
-        self.trace(dialect.name(), exchange, call, rendered.head.status, Some(rejection.blame()));
+        self.trace(Some(dialect), exchange, admitted, rendered.head.status, Some(rejection.blame()));
         let body = match rendered.body {
             RenderedBody::Own(own) => own,
             RenderedBody::AsIs | RenderedBody::Base64 => Bytes::new(),
@@ -170,28 +172,70 @@ impl Gateway {
         let mut response = Response::new(Body::whole(UNKNOWN_ROUTE));
         *response.status_mut() = StatusCode::NOT_FOUND;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.trace(NO_DIALECT, exchange, None, response.status(), Some(Blame::Caller));
+        self.trace(None, exchange, None, response.status(), Some(Blame::Caller));
         response
     }
 
     fn trace(
         &self,
-        dialect: &'static str,
+        dialect: Option<&'static dyn Dialect>,
         exchange: &Exchange<'_>,
-        call: Option<&Call>,
+        admitted: Option<Admission<'_>>,
         status: StatusCode,
         blame: Option<Blame>,
     ) {
         self.telemetry.finished(&Finished {
-            dialect,
-            function: call.map(|call| call.function.as_str()),
-            mode: call.map(|call| call.mode),
+            dialect: dialect.map_or(NO_DIALECT, |dialect| dialect.name()),
+            function: admitted.map(|admitted| admitted.call.function.as_str()),
+            key: admitted.map(|admitted| admitted.key),
+            mode: admitted.map(|admitted| admitted.call.mode),
             status,
             blame,
             duration: exchange.elapsed,
             request_id: exchange.id,
+            caller_id: dialect.and_then(|dialect| dialect.caller_id(exchange.head)).and_then(fit_for_a_log),
         });
     }
+}
+
+/// A call that may happen, and the label of the key that allows it.
+#[derive(Clone, Copy)]
+struct Admission<'a> {
+    call: &'a Call,
+    key: &'a str,
+}
+
+/// A call whose caller waits for it. Dropped before it is over, it leaves a trace of the caller's going away, for
+/// then nobody is left to be answered.
+struct Waiting<'a> {
+    gateway: &'a Gateway,
+    dialect: &'static dyn Dialect,
+    exchange: Exchange<'a>,
+    admitted: Admission<'a>,
+    /// Gone once it is over.
+    clock: Option<Instant>,
+}
+
+impl Waiting<'_> {
+    /// How long it took.
+    fn over(mut self) -> Duration {
+        self.clock.take().map(|clock| clock.elapsed()).unwrap_or_default()
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let Some(clock) = self.clock else { return };
+        let exchange = Exchange { elapsed: clock.elapsed(), ..self.exchange };
+        let status = StatusCode::from_u16(CLIENT_CLOSED_REQUEST).expect("three digits");
+        self.gateway.trace(Some(self.dialect), &exchange, Some(self.admitted), status, Some(Blame::Caller));
+    }
+}
+
+/// What a stranger wrote goes into a log only if it cannot be taken for anything else there.
+fn fit_for_a_log(value: &HeaderValue) -> Option<&str> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+    value.to_str().ok().filter(|text| text.len() <= MAX_CALLER_ID_LEN && text.bytes().all(fits))
 }
 
 /// The caller is told no more than that it did not work where it is the operator's table or rights that are wrong.
@@ -201,6 +245,8 @@ fn tell_operator(exchange: &Exchange<'_>, invocation: &Invocation, rejection: &R
         tracing::warn!(%request_id, %function, %code, "Lambda refused the call");
     } else if *rejection == Rejection::UnknownFunction {
         tracing::warn!(%request_id, %function, "the table names a function that Lambda does not have");
+    } else if rejection.blame() != Blame::Caller && !matches!(rejection, Rejection::Throttled { .. }) {
+        tracing::warn!(%request_id, %function, cause = %rejection, "a call came to nothing");
     }
 }
 
@@ -211,5 +257,14 @@ struct Answered {
     share: Reservation,
 }
 
+/// No status that anybody gets: nginx's word, in logs, for a caller who has gone.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// Bytes of a caller's own id that the log takes.
+const MAX_CALLER_ID_LEN: usize = 128;
+
 const UNKNOWN_ROUTE: &[u8] =
     br#"{"message":"no dialect answers this path; `stayput routes` lists those that are answered"}"#;
+
+#[cfg(test)]
+mod tests;

@@ -200,6 +200,8 @@ mod tests {
         Finished {
             dialect: "stedi",
             function,
+            key: None,
+            caller_id: None,
             mode: Some(Mode::Sync),
             status,
             blame,

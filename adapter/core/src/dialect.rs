@@ -40,6 +40,11 @@ pub trait Dialect: Signpost + std::fmt::Debug + Send + Sync {
         headers::for_function(&exchange.head.headers)
     }
 
+    /// The caller's own id for a request, where this dialect has a place for one. Echoed, and told to the operator.
+    fn caller_id<'a>(&self, _: &'a request::Parts) -> Option<&'a HeaderValue> {
+        None
+    }
+
     /// Has an answer here a place for the log tail? Else Lambda is not asked for it.
     fn carries_log(&self) -> bool {
         false

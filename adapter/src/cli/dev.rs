@@ -110,7 +110,7 @@ async fn run(config: Config, template: Template, build: BuildOptions, json: bool
     shown.print(json);
 
     signals.asked().await;
-    say("ending; calls that are running may finish");
+    say("ending; calls that are running have 5 s to finish");
     readiness.set(false);
     stop.now();
     while servers.join_next().await.is_some() {}

@@ -1,11 +1,15 @@
 //! What `stayput dev` makes up where no file says otherwise.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+    time::Duration,
+};
 
 use lambda_protocol::function::FunctionRef;
 use stayput_core::{
     Credential, DIALECTS,
-    keys::{CredentialHash, Key, Right, Scope},
+    keys::{Cidr, CredentialHash, Key, Right, Scope},
     table::{Function, Table},
 };
 
@@ -46,7 +50,7 @@ pub fn own_key(secret: &Credential) -> KeyRow {
     }
 }
 
-/// OpenFaaS callers present nothing: without a file they need not begin to.
+/// OpenFaaS callers present nothing: without a file they need not begin to, on this machine.
 pub fn anonymous() -> KeyRow {
     KeyRow {
         holder: Holder::Anonymous,
@@ -55,7 +59,12 @@ pub fn anonymous() -> KeyRow {
             dialects: Scope::Only(vec!["openfaas".to_owned()]),
             functions: Scope::All,
             rights: vec![Right::Invoke, Right::Async],
-            sources: Vec::new(),
+            sources: LOOPBACK.into(),
         },
     }
 }
+
+const LOOPBACK: [Cidr; 2] = [
+    Cidr { network: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), prefix_bits: 8 },
+    Cidr { network: IpAddr::V6(Ipv6Addr::LOCALHOST), prefix_bits: 128 },
+];

@@ -56,16 +56,30 @@ pub(super) fn rows(raw: &[RawKey], table: &Table, mistakes: &mut Mistakes) -> Ve
         if let (Some(hash), Some(other)) = (&raw.sha256, rows.iter().find(same)) {
             mistakes.add(hash.mistake(format!("the same credential as key {:?}", other.key.label)));
         }
+        let shadows = |other: &&KeyRow| row.holder == Holder::Anonymous && overlap(other, &row);
+        if let Some(other) = rows.iter().find(shadows) {
+            let what = format!(
+                "key {:?} is anonymous in the same dialect, and only the first counts",
+                other.key.label
+            );
+            mistakes.at(&raw.origin, what);
+        }
         rows.push(row);
     }
     rows
+}
+
+/// Are both for callers who present nothing, in one dialect?
+fn overlap(one: &KeyRow, other: &KeyRow) -> bool {
+    let shared = |name: &str| one.key.dialects.contains(name) && other.key.dialects.contains(name);
+    one.holder == other.holder && DIALECTS.iter().any(|dialect| shared(dialect.name()))
 }
 
 fn row(raw: &RawKey, table: &Table, mistakes: &mut Mistakes) -> Option<KeyRow> {
     let label = label(raw, mistakes);
     let holder = holder(raw, mistakes);
     let dialects = dialects(raw, mistakes);
-    let functions = functions(raw, table, mistakes);
+    let functions = functions(raw, &dialects, table, mistakes);
     let rights = rights(raw, mistakes);
     let sources = sources(raw, mistakes);
     let key = Key { label: label?, dialects, functions, rights, sources };
@@ -141,16 +155,19 @@ fn dialects(raw: &RawKey, mistakes: &mut Mistakes) -> Scope {
         mistakes.at(&raw.origin, format!("dialects is missing; list some of {}", known.join(", ")));
         return Scope::Only(Vec::new());
     };
+    not_empty("dialects", written, raw, mistakes);
     for word in written.iter().filter(|word| known().all(|name| name != word.text)) {
         mistakes.add(word.mistake(unknown(&word.text, known().collect::<Vec<_>>())));
     }
     Scope::Only(texts(written))
 }
 
-fn functions(raw: &RawKey, table: &Table, mistakes: &mut Mistakes) -> Scope {
+fn functions(raw: &RawKey, dialects: &Scope, table: &Table, mistakes: &mut Mistakes) -> Scope {
     let Some(written) = &raw.functions else { return Scope::All };
+    not_empty("functions", written, raw, mistakes);
     for word in written {
-        let names = || table.rows().map(|(_, key, _)| key.as_str());
+        let own = |(dialect, _, _): &(&str, _, _)| dialects.contains(dialect);
+        let names = || table.rows().filter(own).map(|(_, key, _)| key.as_str());
         if names().all(|name| name != word.text) {
             let meant = nearest(&word.text, names()).map(|meant| format!("; did you mean {meant:?}?"));
             let text = quoted(&word.text);
@@ -167,6 +184,7 @@ fn rights(raw: &RawKey, mistakes: &mut Mistakes) -> Vec<Right> {
         mistakes.at(&raw.origin, format!("rights is missing; list some of {}", known.join(", ")));
         return Vec::new();
     };
+    not_empty("rights", written, raw, mistakes);
     let mut rights = Vec::new();
     for word in written {
         match Right::parse(&word.text) {
@@ -195,6 +213,13 @@ fn sources(raw: &RawKey, mistakes: &mut Mistakes) -> Vec<Cidr> {
         }
     }
     sources
+}
+
+/// A list of nothing allows nothing, which nobody means who writes a key.
+fn not_empty(name: &str, written: &[Written], raw: &RawKey, mistakes: &mut Mistakes) {
+    if written.is_empty() {
+        mistakes.at(&raw.origin, format!("{name} = [] would allow nothing; list some"));
+    }
 }
 
 fn texts(written: &[Written]) -> Vec<String> {

@@ -277,15 +277,49 @@ fn in_dev_a_function_answers_in_every_dialect_under_its_own_name() {
 }
 
 #[test]
-fn in_dev_the_own_key_may_everything_and_openfaas_needs_none() {
+fn in_dev_the_own_key_may_everything_and_openfaas_needs_none_on_this_machine() {
     let secret = Credential::new("dev_secret");
     let ring = key::keyring(&[dev::own_key(&secret), dev::anonymous()]);
     let peer = IpAddr::from([192, 0, 2, 1]);
     for dialect in DIALECTS.iter().map(|dialect| dialect.name()) {
         let key = ring.authenticate(dialect, Some(&secret), peer).unwrap();
         assert!(Right::ALL.into_iter().all(|right| key.may(right)), "{dialect}");
-        assert_eq!(ring.authenticate(dialect, None, peer).is_ok(), dialect == "openfaas", "{dialect}");
+        let here = IpAddr::from([127, 0, 0, 1]);
+        assert_eq!(ring.authenticate(dialect, None, here).is_ok(), dialect == "openfaas", "{dialect}");
+        assert!(ring.authenticate(dialect, None, peer).is_err(), "{dialect}");
     }
+}
+
+#[test]
+fn a_key_that_allows_nothing_is_a_mistake() {
+    let hash = "0".repeat(64);
+    let key = |fields: &str| format!("{FUNCTION}[[key]]\nlabel = \"k\"\nsha256 = \"{hash}\"\n{fields}");
+    check(
+        &key("dialects = []\nrights = []\nfunctions = []\n"),
+        &[
+            "4:1: dialects = [] would allow nothing; list some",
+            "4:1: functions = [] would allow nothing; list some",
+            "4:1: rights = [] would allow nothing; list some",
+        ],
+    );
+    check(
+        &key("dialects = [\"altair\"]\nrights = [\"invoke\"]\nfunctions = [\"echo\"]\n"),
+        &["9:14: functions: no function is named \"echo\""],
+    );
+}
+
+#[test]
+fn a_second_anonymous_key_of_a_dialect_is_a_mistake() {
+    let row = |label: &str, dialect: &str| {
+        format!(
+            "[[key]]\nlabel = \"{label}\"\nanonymous = true\ndialects = [\"{dialect}\"]\nrights = [\"invoke\"]\n"
+        )
+    };
+    check(&[FUNCTION, &row("a", "stedi"), &row("b", "openfaas")].concat(), &[]);
+    check(
+        &[FUNCTION, &row("a", "stedi"), &row("b", "stedi")].concat(),
+        &["9:1: key \"a\" is anonymous in the same dialect, and only the first counts"],
+    );
 }
 
 proptest! {

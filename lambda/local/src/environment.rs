@@ -181,7 +181,6 @@ impl Environment {
     /// The environment is no more; an invocation that it had is answered.
     fn end(&self, driver: &Driver, verdict: &Verdict) {
         let mut state = self.lock();
-        state.asking = None;
         match state.lifecycle.end() {
             Ended::Before => {}
             Ended::Quietly(was) => driver.ended(self, was),
@@ -203,7 +202,10 @@ impl Environment {
             Verdict::Exited(reason) => (service_made(&Fault::exited(id, *reason)), true),
             Verdict::NoEntrypoint => (service_made(&Fault::invalid_entrypoint(id)), true),
             Verdict::Refused(fault) => (service_made(fault), true),
-            Verdict::ServiceFailed => return,
+            Verdict::ServiceFailed => {
+                self.close_log(&mut state, &run, verdict);
+                return;
+            }
         };
         let log_result = self.output.is_seen().then(|| self.close_log(&mut state, &run, verdict)).flatten();
         drop(state);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode, header::EXPECT};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use lambda_protocol::{api_error::ApiError, quotas::SYNC_REQUEST_BYTES};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -57,7 +57,9 @@ async fn connection(local: LocalLambda, stream: TcpStream) {
         let local = local.clone();
         async move { Ok::<_, Infallible>(answer(&local, request).await.map(Full::new)) }
     });
-    let mut serving = std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
+    let mut serving = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     // An error is the client's end of the connection; it has nobody left to be told to.
     tokio::select! {
         _ = serving.as_mut() => return,
@@ -70,22 +72,22 @@ async fn answer(local: &LocalLambda, request: Request<Incoming>) -> Response<Byt
     let (head, mut body) = request.into_parts();
     let refused = match local.admit(&head) {
         Err(refused) => refused,
-        Ok(admitted) => match body::collect(&mut body, SYNC_REQUEST_BYTES).await {
-            Ok(collected) => return local.run(admitted, collected.bytes).await,
-            Err(Incomplete::TooLarge) => {
+        Ok(admitted) => match timeout(BODY_TIME, body::collect(&mut body, SYNC_REQUEST_BYTES)).await {
+            Ok(Ok(collected)) => return local.run(admitted, collected.bytes).await,
+            Ok(Err(Incomplete::TooLarge)) => {
                 Refused { error: ApiError::too_large_sync(), request_id: admitted.request_id }
             }
-            Err(Incomplete::Cut) => return cut(),
+            Ok(Err(Incomplete::Cut)) | Err(_) => return cut(),
         },
     };
     // A client that waits to be told to go on has sent nothing to be read.
     if !head.headers.contains_key(EXPECT) {
-        body::discard(&mut body).await;
+        let _ = timeout(BODY_TIME, body::discard(&mut body)).await;
     }
     refused.answer()
 }
 
-/// For a client that is no longer there to read it.
+/// For a client that is no longer there to read it, or does not come to the end of what it sends.
 fn cut() -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::BAD_REQUEST;
@@ -94,6 +96,12 @@ fn cut() -> Response<Bytes> {
 
 /// Connections at once. Ours: four for each invocation that may run by default.
 const MAX_CONNECTIONS: usize = 4_096;
+
+/// A connection that is open and says nothing is closed after this.
+const HEAD_TIME: Duration = Duration::from_secs(60);
+
+/// A body must be whole by then: 6 MiB over a line that is slow for a local one.
+const BODY_TIME: Duration = Duration::from_secs(60);
 
 /// How long calls may take to be answered once the service closes.
 const CLOSING_TIME: Duration = Duration::from_secs(1);

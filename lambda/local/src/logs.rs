@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 
 /// The terminal, as functions' logs see it. Cheap to clone; lines of one write stay together.
 ///
@@ -68,11 +68,12 @@ impl LogSink {
         }
     }
 
-    /// Waits until everything taken so far has been written.
+    /// Waits until everything taken so far has been written, or until [`FLUSH_TIME`] is over: a terminal that stands
+    /// still must not hold up the end.
     pub async fn flushed(&self) {
         if let Some(buffer) = &self.buffer {
             let empty = |state: &State| state.waiting.is_empty() && !state.writing;
-            buffer.shared.until(empty).await;
+            let _ = timeout(FLUSH_TIME, buffer.shared.until(empty)).await;
         }
     }
 }
@@ -160,6 +161,9 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// How long the last lines may take to be written.
+const FLUSH_TIME: Duration = Duration::from_secs(1);
 
 /// Lines that wait for the writer, over all functions, in bytes. One write may go beyond it.
 const BUFFER_BYTES: usize = 1 << 20;

@@ -168,9 +168,13 @@ impl<E, J> Pool<E, J> {
     }
 
     /// A running invocation has its answer: its permit is free, and its environment is returning.
-    pub(crate) fn answered(&mut self, function: usize) {
+    pub(crate) fn answered(&mut self, function: usize, now: Instant) {
         self.functions[function].returning += 1;
         self.give_permit(function);
+        if !self.functions[function].waiting.is_empty() {
+            // They count on the returning environment from now on.
+            self.arm(now + PATIENCE);
+        }
     }
 
     /// An environment's first start failed. The longest waiting invocation, within which it tries again, if
@@ -269,10 +273,13 @@ impl<E, J> Lane<E, J> {
         Self { reserved, running: 0, starting: 0, returning: 0, idle: Vec::new(), waiting: VecDeque::new() }
     }
 
-    /// Whether more invocations wait than environments are about to be ready.
+    /// Whether more invocations wait than environments are about to be ready, and another may be: a function never has
+    /// more environments than its reservation.
     fn lacks(&self, now: Instant) -> bool {
         let waiting = self.waiting.len();
-        if waiting <= self.starting {
+        let busy = self.running - waiting;
+        let full = self.reserved.is_some_and(|reserved| busy + self.starting + self.returning >= reserved);
+        if full || waiting <= self.starting {
             return false;
         }
         let impatient = self.waiting.partition_point(|(_, since)| *since + PATIENCE <= now);

@@ -35,6 +35,10 @@ impl Dialect for Eywa {
         first_filled(&head.headers, &X_EYWA_TOKEN).map(|token| Credential::new(token.as_bytes()))
     }
 
+    fn caller_id<'a>(&self, head: &'a request::Parts) -> Option<&'a HeaderValue> {
+        first_filled(&head.headers, &X_REQUEST_ID)
+    }
+
     fn function_headers(&self, exchange: &Exchange<'_>) -> HeaderMap {
         let mut kept = HeaderMap::new();
         for (name, value) in &headers::for_function(&exchange.head.headers) {

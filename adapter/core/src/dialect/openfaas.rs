@@ -40,6 +40,10 @@ impl Dialect for OpenFaas {
         scheme.eq_ignore_ascii_case(BEARER).then(|| Credential::new(token.trim_ascii()))
     }
 
+    fn caller_id<'a>(&self, head: &'a request::Parts) -> Option<&'a HeaderValue> {
+        head.headers.get(X_CALL_ID)
+    }
+
     fn function_headers(&self, exchange: &Exchange<'_>) -> HeaderMap {
         let mut seen = headers::for_function(&exchange.head.headers);
         seen.insert(X_START_TIME, start_time(exchange));

@@ -73,6 +73,10 @@ async fn next(environment: &Arc<Environment>, driver: &Arc<Driver>) -> Result<Re
     loop {
         let (rings, was) = {
             let mut state = environment.lock();
+            if state.init_error.is_some() {
+                // It has said that it cannot start, and is about to be ended: an event would be lost on it.
+                return Err(Reply::InvalidTransition { from: "InitError", to: "Ready" });
+            }
             let State { lifecycle, asking, .. } = &mut *state;
             match lifecycle.ask() {
                 Ok(Asked::Deliver(run)) => return Ok(event(run)),
@@ -138,7 +142,10 @@ async fn response(
             environment.answer(driver, &Verdict::Refused(Fault::response_too_large()));
             return Reply::TooLarge;
         }
-        Err(Incomplete::Cut) => return Reply::Truncated,
+        Err(Incomplete::Cut) => {
+            environment.answer(driver, &Verdict::Refused(truncated()));
+            return Reply::Truncated;
+        }
     };
     accepted(environment.answer(driver, &verdict))
 }
@@ -159,7 +166,10 @@ async fn error(
             environment.answer(driver, &Verdict::Refused(Fault::response_too_large()));
             Reply::TooLarge
         }
-        Err(Incomplete::Cut) => Reply::Truncated,
+        Err(Incomplete::Cut) => {
+            environment.answer(driver, &Verdict::Refused(truncated()));
+            Reply::Truncated
+        }
     }
 }
 
@@ -220,6 +230,15 @@ fn invalid_mode() -> Fault {
     Fault {
         error_type: Some("Runtime.InvalidResponseModeHeader".to_owned()),
         error_message: Some("Invalid function response mode".to_owned()),
+        trace: Vec::new(),
+    }
+}
+
+/// Lambda's word for an answer whose upload was cut.
+fn truncated() -> Fault {
+    Fault {
+        error_type: Some("Runtime.TruncatedResponse".to_owned()),
+        error_message: Some("The function's response ended early".to_owned()),
         trace: Vec::new(),
     }
 }

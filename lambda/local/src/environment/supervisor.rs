@@ -12,6 +12,7 @@ use lambda_protocol::{
     fault::{ExitReason, Fault},
     platform_log::{InitPhase, InitReport, Status},
 };
+use nix::libc;
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
@@ -38,13 +39,16 @@ pub(crate) async fn run(environment: Arc<Environment>, driver: &Arc<Driver>) {
     let (mut end, mut process) = live(&environment, driver, program).await;
     if end.is_failed_start() && environment.lock().lifecycle.fail_start() {
         environment.note_failed_start(&end);
-        if let Some(job) = driver.start_failed(environment.function_at)
-            && environment.begin(job).is_ok()
-            && end.is_worth_another_start()
-        {
-            stop(process, &environment.output).await;
-            driver.start_due();
-            (end, process) = live(&environment, driver, program).await;
+        if let Some(job) = driver.start_failed(environment.function_at) {
+            let again = end.is_worth_another_start();
+            if again {
+                // First, for what could not start must not take the event in its last moments.
+                stop(process.take(), &environment.output).await;
+            }
+            if environment.begin(job).is_ok() && again {
+                driver.start_due();
+                (end, process) = live(&environment, driver, program).await;
+            }
         }
     }
     let said_before = environment.lock().init_error.take();
@@ -264,6 +268,10 @@ fn verdict(end: End, said_before: Option<Bytes>, output: &Output) -> Verdict {
         (End::Exited(_) | End::InitError, Some(payload)) => Verdict::Threw(payload),
         (End::Exited(Exit::Code(code)), None) => Verdict::Exited(ExitReason::Status(code)),
         (End::Exited(Exit::Signal(number)), None) => Verdict::Exited(ExitReason::Signal(number)),
+        (End::Exited(Exit::NotStarted(errno)), None) if WITHOUT_MEANS.contains(&errno) => {
+            tracing::error!(error = %io::Error::from_raw_os_error(errno), "cannot start a process");
+            Verdict::ServiceFailed
+        }
         (End::Exited(Exit::NotStarted(errno)), None) => {
             output.note(format_args!("cannot be started: {}\n", io::Error::from_raw_os_error(errno)));
             Verdict::NoEntrypoint
@@ -275,6 +283,9 @@ fn verdict(end: End, said_before: Option<Bytes>, output: &Output) -> Verdict {
         (End::InitError | End::InitTimedOut | End::NotNeeded, _) => Verdict::ServiceFailed,
     }
 }
+
+/// Why a process could not be started that say nothing about its program: no warden, no room for processes, files, memory.
+const WITHOUT_MEANS: [i32; 4] = [libc::EPIPE, libc::EAGAIN, libc::EMFILE, libc::ENOMEM];
 
 /// From a process's end to the answer for it, at most. Issue: a killed function is answered within 100 ms.
 const EXIT_GRACE: Duration = Duration::from_millis(50);

@@ -235,7 +235,7 @@ impl Output {
         let line = line.to_string();
         state.keep(line.as_bytes());
         if !self.sink.is_silent() {
-            self.print(state, &[line.trim_end_matches('\n').as_bytes()]);
+            line.lines().for_each(|line| self.print(state, &[line.as_bytes()]));
         }
     }
 

@@ -94,7 +94,7 @@ impl Driver {
 
     /// An invocation has its answer; its environment may have more to do before it asks for work.
     pub(crate) fn answered(&self, function: usize) {
-        self.with_pool(|pool, _| pool.answered(function));
+        self.with_pool(|pool, now| pool.answered(function, now));
     }
 
     /// The first start failed. The invocation, if one waits, within which to try again.

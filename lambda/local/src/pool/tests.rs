@@ -49,7 +49,7 @@ fn an_invocation_goes_to_whichever_environment_is_ready_first() {
     }
     assert_eq!(starts(&mut pool, now), [0, 0]);
     assert_eq!(pool.ready(0, 7, Was::Starting, now), Some(1));
-    pool.answered(0);
+    pool.answered(0, now);
     assert_eq!(pool.ready(0, 7, Was::Returning, now), Some(2));
     assert_eq!(pool.ready(0, 8, Was::Starting, now), None);
 }
@@ -60,7 +60,7 @@ fn a_caller_in_a_row_waits_a_moment_for_the_returning_environment() {
     pool.invoke(0, 1, now).unwrap();
     starts(&mut pool, now);
     pool.ready(0, 7, Was::Starting, now);
-    pool.answered(0);
+    pool.answered(0, now);
     pool.invoke(0, 2, now).unwrap();
     assert_eq!(starts(&mut pool, now), [] as [usize; 0]);
     assert_eq!(pool.wake_at(), Some(now + PATIENCE));
@@ -68,6 +68,34 @@ fn a_caller_in_a_row_waits_a_moment_for_the_returning_environment() {
     assert_eq!(pool.tick(later), [] as [u32; 0]);
     assert_eq!(starts(&mut pool, later), [0]);
     assert_eq!(pool.wake_at(), None);
+}
+
+#[test]
+fn a_function_never_has_more_environments_than_are_reserved_for_it() {
+    let (mut pool, now) = (pool(10, &[Some(1)]), Instant::now());
+    pool.invoke(0, 1, now).unwrap();
+    starts(&mut pool, now);
+    pool.ready(0, 7, Was::Starting, now);
+    pool.answered(0, now);
+    pool.invoke(0, 2, now).unwrap();
+    let later = now + PATIENCE;
+    assert_eq!(
+        starts(&mut pool, later),
+        [] as [usize; 0],
+        "the one that it has is still busy after its answer"
+    );
+    assert_eq!(pool.ready(0, 7, Was::Returning, later), Some(2));
+}
+
+#[test]
+fn who_waits_counts_on_an_environment_that_returns_later_only_for_a_moment() {
+    let (mut pool, now) = (pool(10, &[None]), Instant::now());
+    pool.invoke(0, 1, now).unwrap();
+    starts(&mut pool, now);
+    pool.ready(0, 7, Was::Starting, now);
+    pool.invoke(0, 2, now).unwrap();
+    pool.answered(0, now);
+    assert_eq!(pool.wake_at(), Some(now + PATIENCE));
 }
 
 #[test]
@@ -225,7 +253,7 @@ impl World {
             Happening::Answered(at) => {
                 if let Some((function, environment, job)) = take(&mut self.busy, at) {
                     assert!(self.open.remove(&job), "answered once");
-                    self.pool.answered(function);
+                    self.pool.answered(function, self.now);
                     self.returning.push((function, environment));
                 }
             }
