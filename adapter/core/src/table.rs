@@ -29,6 +29,11 @@ impl Table {
         self.by_dialect.entry(dialect.to_owned()).or_default().insert(key, function)
     }
 
+    /// Is there nothing that a caller could name?
+    pub fn is_empty(&self) -> bool {
+        self.by_dialect.is_empty()
+    }
+
     pub fn find(&self, dialect: &str, key: &FunctionKey) -> Option<&Arc<Function>> {
         self.by_dialect.get(dialect)?.get(key)
     }

@@ -118,24 +118,23 @@ async fn run(config: Config, template: Template, build: BuildOptions, json: bool
     Ok(Exit::Done)
 }
 
-/// What the file says and the dev key; without a file, everything for everyone who runs `dev`.
+/// What the file says and the dev key; without a file, everything for everyone who runs `dev`. A file that names keys
+/// only leaves the functions their own names.
 fn rows(rows: Option<Rows>, template: &Template, secret: &Credential) -> (Table, Keyring) {
+    let functions = template.functions.iter().map(|function| (function.name.as_str(), function.timeout));
     match rows {
         Some(Rows { table, mut keys }) => {
             keys.push(dev::own_key(secret));
+            let table = if table.is_empty() { dev::own_names(functions) } else { table };
             (table, key::keyring(&keys))
         }
-        None => {
-            let functions =
-                template.functions.iter().map(|function| (function.name.as_str(), function.timeout));
-            (dev::own_names(functions), key::keyring(&[dev::own_key(secret), dev::anonymous()]))
-        }
+        None => (dev::own_names(functions), key::keyring(&[dev::own_key(secret), dev::anonymous()])),
     }
 }
 
 /// Names that lead nowhere are no mistake, as the same file serves production, but here nobody will be answered.
 fn warn_of_dead_ends(table: &Table, template: &Template) {
-    if table.rows().next().is_none() {
+    if table.is_empty() {
         say(
             "warning: no function has a name that callers could use; add [[function]] rows to the configuration",
         );

@@ -116,6 +116,7 @@ fn add(options: &RowOptions, config: &ConfigOptions, json: bool) -> Result<Exit,
             secret::ENOUGH_BITS
         ));
     }
+    credential::check_for(&options.dialects, &secret).map_err(Failure::usage)?;
     let row = Row::new(options, &Credential::new(secret))?;
     let written = row.keep(options.write, config)?;
     if json {

@@ -6,6 +6,7 @@ use stayput_core::{Mode, table::Table};
 
 use super::{
     Exit, Failure,
+    embedded::shown_url,
     options::{ConfigOptions, GatewayOptions, TemplateOptions},
     terminal::{print_json, print_table},
 };
@@ -31,11 +32,11 @@ pub(super) struct Routes {
 impl Routes {
     pub(super) fn run(self, json: bool) -> Result<Exit, Failure> {
         let config = self.config.load(self.gateway.flags())?;
-        let table = match config.rows {
+        let table = match config.rows.filter(|rows| !rows.table.is_empty()) {
             Some(rows) => rows.table,
             None => own_names(&self.template)?,
         };
-        let base = format!("http://{}", config.gateway.listen);
+        let base = shown_url(config.gateway.listen);
         let lines: Vec<_> = routes::list(&table).iter().map(|listed| Line::new(&base, listed)).collect();
         if json {
             print_json(&lines);

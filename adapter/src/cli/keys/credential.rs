@@ -2,6 +2,9 @@
 
 use std::io::{IsTerminal as _, Read as _};
 
+use http::{HeaderValue, Request};
+use stayput_core::DIALECTS;
+
 use crate::cli::{Failure, terminal::say};
 
 /// From standard input; without the line break that a file or a terminal puts behind it.
@@ -16,6 +19,24 @@ pub(super) fn read() -> Result<Vec<u8>, Failure> {
     let mut secret = Vec::new();
     stdin.take(MAX_CREDENTIAL_BYTES + 2).read_to_end(&mut secret)?;
     check(without_line_break(&secret)).map(<[u8]>::to_vec).map_err(Failure::usage)
+}
+
+/// Would callers of `dialects` present this? Not where it begins with a word that is sent before credentials: then
+/// what was given is a header's whole value, and it is never met. Never quotes it.
+pub(super) fn check_for(dialects: &[String], secret: &[u8]) -> Result<(), String> {
+    let chosen = DIALECTS.iter().filter(|dialect| dialects.iter().any(|name| name == dialect.name()));
+    for dialect in chosen {
+        let (name, _) = dialect.credential_header("");
+        let Ok(value) = HeaderValue::from_bytes(secret) else { continue };
+        let (head, ()) = Request::builder().header(name, value).body(()).expect("a request").into_parts();
+        if dialect.credential(&head).is_some_and(|read| read.expose() != secret) {
+            let name = dialect.name();
+            return Err(format!(
+                "the credential begins with the word that {name}'s callers send before it; leave it out"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn without_line_break(text: &[u8]) -> &[u8] {
@@ -45,6 +66,26 @@ const MAX_CREDENTIAL_BYTES: u64 = 8_192;
 
 #[cfg(test)]
 mod tests {
+    #[track_caller]
+    fn check_dialect(dialect: &str, secret: &str, fits: bool) {
+        assert_eq!(
+            super::check_for(&[dialect.to_owned()], secret.as_bytes()).is_ok(),
+            fits,
+            "{dialect} {secret:?}"
+        );
+    }
+
+    #[test]
+    fn a_headers_whole_value_is_no_credential() {
+        check_dialect("altair", "abc", true);
+        check_dialect("altair", "Bearer abc", false);
+        check_dialect("stedi", "Key abc", false);
+        check_dialect("stedi", "abc", true);
+        check_dialect("openfaas", "abc", true);
+        check_dialect("openfaas", "Bearer abc", false);
+        check_dialect("eywa", "Bearer abc", true);
+    }
+
     #[track_caller]
     fn check_text(text: &[u8], expected: Option<&[u8]>) {
         assert_eq!(super::check(super::without_line_break(text)).ok(), expected, "{text:?}");
