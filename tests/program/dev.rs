@@ -3,7 +3,10 @@
 use std::{env, fs, process::Command, thread, time::Duration};
 
 use http::Request;
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 use super::{
     calls::try_once,
@@ -64,6 +67,21 @@ fn nothing_is_left_after_it_was_killed() {
     start_a_call_that_leaves_children(&running);
     running.signal(Signal::SIGKILL);
     running.wait();
+    nothing_is_left(&running);
+}
+
+#[test]
+fn without_its_warden_it_ends_and_says_so() {
+    let mut running = Running::misbehaving();
+    start_a_call_that_leaves_children(&running);
+    let processes = running.processes();
+    let (warden, _) = processes
+        .iter()
+        .find(|(pid, command)| command.ends_with("stayput warden") && running.is_child(*pid))
+        .expect("it runs");
+    kill(Pid::from_raw(*warden), Signal::SIGKILL).expect("it runs");
+    assert_eq!(running.wait().code(), Some(3), "{}", running.stderr());
+    assert!(running.stderr().contains("the warden was killed"), "{}", running.stderr());
     nothing_is_left(&running);
 }
 

@@ -99,6 +99,11 @@ impl Running {
         .collect()
     }
 
+    /// Did the program itself start this one?
+    pub(crate) fn is_child(&self, pid: i32) -> bool {
+        status_figure(u32::try_from(pid).expect("a process id"), "PPid:") == u64::from(self.child.id())
+    }
+
     /// The processes of functions.
     pub(crate) fn functions(&self) -> Vec<i32> {
         let processes = self.processes().into_iter();

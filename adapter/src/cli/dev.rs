@@ -109,13 +109,13 @@ async fn run(config: Config, template: Template, build: BuildOptions, json: bool
     readiness.set(true);
     shown.print(json);
 
-    signals.asked().await;
+    let ended = embedded.until_ended(signals.asked()).await;
     say("ending; calls that are running have 5 s to finish");
     readiness.set(false);
     stop.now();
     while servers.join_next().await.is_some() {}
     embedded.end().await;
-    Ok(Exit::Done)
+    ended
 }
 
 /// What the file says and the dev key; without a file, everything for everyone who runs `dev`. A file that names keys

@@ -17,7 +17,7 @@ use lambda_local::{
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::{net::TcpListener, task::JoinSet};
 
-use super::{Failure, listeners::bind_both, terminal::say};
+use super::{Exit, Failure, listeners::bind_both, terminal::say};
 use crate::config::Config;
 
 /// The service's ports and its warden: what must be ours before anything long begins.
@@ -87,6 +87,19 @@ impl Embedding {
 }
 
 impl Embedded {
+    /// Returns when it is `asked` to end, or can go on no longer.
+    ///
+    /// # Errors
+    /// The warden was killed.
+    pub(super) async fn until_ended(&self, asked: impl Future<Output = ()>) -> Result<Exit, Failure> {
+        tokio::select! {
+            () = asked => Ok(Exit::Done),
+            () = self.service.warden_gone() => {
+                Err(Failure::unreachable("the warden was killed, and all functions with it; start stayput again"))
+            }
+        }
+    }
+
     /// Takes no further call, ends every function, and returns when nothing is left of them.
     pub(super) async fn end(mut self) {
         self.service.shutdown().await;

@@ -54,7 +54,7 @@ async fn run(config: &Config, template: Template, build: BuildOptions, json: boo
     } else {
         print(format_args!("lambda   {url}\n\nready; Ctrl-C ends it"));
     }
-    signals.asked().await;
+    let ended = embedded.until_ended(signals.asked()).await;
     embedded.end().await;
-    Ok(Exit::Done)
+    ended
 }

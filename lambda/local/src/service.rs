@@ -79,6 +79,11 @@ impl LocalLambda {
         self.driver.shut_down().await;
     }
 
+    /// Returns when the warden is gone, and with it every function: no call can run any more.
+    pub async fn warden_gone(&self) {
+        self.driver.warden.gone().await;
+    }
+
     pub(crate) fn closing(&self) -> Closing {
         self.driver.closing()
     }

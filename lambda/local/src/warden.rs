@@ -123,6 +123,12 @@ impl Warden {
         self.process.id()
     }
 
+    /// Returns when the warden is gone, which nothing but a SIGKILL or the end of the service does to it.
+    pub async fn gone(&self) {
+        // It never says anything here, so there is nothing to read but the end. An error is one, too.
+        let _end = self.control.readable().await;
+    }
+
     /// Hands an environment to the warden. Returns once the order is on its way; whether the function could be
     /// started is known to [`Child::pid`] and [`Child::exited`].
     ///
