@@ -200,4 +200,4 @@ const STDERR: i32 = 2;
 
 /// How often the warden looks for what a killed keeper left, until there is nothing (an adoption makes no signal),
 /// and how long it waits for a quiet moment in which to fork a spare.
-const INTERVAL: Duration = Duration::from_millis(5);
+const INTERVAL: Duration = Duration::from_millis(1);
