@@ -41,7 +41,7 @@ impl Body {
         Self { rest: bytes, encoding: Encoding::Base64, share: None }
     }
 
-    /// Keeps `share` until this body is dropped.
+    /// Keeps `share` until the bytes have been written, or this body is dropped.
     pub fn holding(self, share: Reservation) -> Self {
         Self { share: Some(share), ..self }
     }
