@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
     net::TcpListener,
     path::Path,
     process::{Command, Output, Stdio},
@@ -56,8 +56,14 @@ impl Shell {
             .stderr(Stdio::piped())
             .spawn()
             .expect("stayput starts");
-        child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("stayput reads");
-        child.wait_with_output().expect("stayput ends")
+        let written = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+        let output = child.wait_with_output().expect("stayput ends");
+        if let Err(error) = written {
+            // Whoever is called wrongly says so without reading.
+            let unread = error.kind() == ErrorKind::BrokenPipe && output.status.code() == Some(2);
+            assert!(unread, "stayput {words} did not read: {error}\n{}", text(&output.stderr));
+        }
+        output
     }
 
     /// Runs `words` and compares exit code and standard output.
