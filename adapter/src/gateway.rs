@@ -17,8 +17,6 @@ use http::{HeaderValue, Request, Response, StatusCode, header, request};
 use stayput_core::{
     Blame, Call, Dialect, Exchange, Invocation, Outcome, Rejection, RenderedBody,
     admission::{self, Admitted},
-    keys::Keyring,
-    table::Table,
     translate,
 };
 use uuid::Uuid;
@@ -28,6 +26,7 @@ use crate::{
     backend::{BackendError, LambdaBackend, Reply},
     body::Body,
     buffer::{BufferBudget, Reservation, discard},
+    rules::LiveRules,
     telemetry::Telemetry,
 };
 
@@ -35,8 +34,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Gateway {
     pub dialects: &'static [&'static dyn Dialect],
-    pub keys: Arc<Keyring>,
-    pub table: Arc<Table>,
+    pub rules: Arc<LiveRules>,
     pub backend: Arc<dyn LambdaBackend>,
     pub buffers: BufferBudget,
     pub telemetry: Telemetry,
@@ -86,8 +84,9 @@ impl Gateway {
 
     /// The dialect whose route this is, and whether the call may happen.
     fn recognise(&self, head: &request::Parts, peer: SocketAddr) -> Option<(&'static dyn Dialect, Admitted)> {
+        let rules = self.rules.load();
         self.dialects.iter().find_map(|&dialect| {
-            let admitted = admission::recognise(dialect, head, peer.ip(), &self.keys, &self.table)?;
+            let admitted = admission::recognise(dialect, head, peer.ip(), &rules.keys, &rules.table)?;
             Some((dialect, admitted))
         })
     }

@@ -12,6 +12,7 @@ pub mod data_dir;
 pub mod gateway;
 pub mod metrics;
 pub mod routes;
+pub mod rules;
 pub mod secret;
 pub mod server;
 pub mod telemetry;

@@ -2,8 +2,12 @@
 //!
 //! Cardinality is bounded by the operator's table: a request that was not admitted counts under its dialect alone.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
+use arc_swap::ArcSwap;
 use http::StatusCode;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -23,9 +27,11 @@ pub struct Metrics {
     in_flight: Gauge,
     buffered_bytes: Gauge,
     dropped_lines: Gauge,
-    /// Dialect, then function key (empty: none was admitted).
-    series: HashMap<String, HashMap<String, Series>>,
+    series: ArcSwap<SeriesByName>,
 }
+
+/// Dialect, then function key (empty: none was admitted).
+type SeriesByName = HashMap<String, HashMap<String, Arc<Series>>>;
 
 /// A request that has begun; ends when this is dropped.
 #[derive(Debug)]
@@ -61,14 +67,25 @@ impl Metrics {
             "Lines that the access log lost",
             dropped_lines.clone(),
         );
-        let mut series: HashMap<String, HashMap<String, Series>> = HashMap::new();
+        let mut series = SeriesByName::new();
         for dialect in DIALECTS.iter().map(|dialect| dialect.name()).chain([NO_DIALECT]) {
             series.entry(dialect.to_owned()).or_default().entry(String::new()).or_default();
         }
+        let series = ArcSwap::from_pointee(series);
+        let metrics =
+            Self { registry, requests, durations, in_flight, buffered_bytes, dropped_lines, series };
+        metrics.follow(table);
+        metrics
+    }
+
+    /// From now on the functions of `table` are counted too. Those that were counted until now keep their figures, as
+    /// calls of them may still run and a counter never goes back: there are as many as were ever named.
+    pub fn follow(&self, table: &Table) {
+        let mut series = SeriesByName::clone(&self.series.load());
         for (dialect, key, _) in table.rows() {
             series.entry(dialect.to_owned()).or_default().entry(key.as_str().to_owned()).or_default();
         }
-        Self { registry, requests, durations, in_flight, buffered_bytes, dropped_lines, series }
+        self.series.store(Arc::new(series));
     }
 
     pub fn start(&self) -> InFlight {
@@ -80,8 +97,8 @@ impl Metrics {
         let function = finished.function.unwrap_or_default();
         // A dialect that is not ours, or a function that the table does not have, is the caller's bug here: it
         // counts as nothing rather than opening a series for every name that strangers invent.
-        let Some(series) = self.series.get(finished.dialect).and_then(|functions| functions.get(function))
-        else {
+        let series = self.series.load();
+        let Some(series) = series.get(finished.dialect).and_then(|functions| functions.get(function)) else {
             return;
         };
         let labels = || FunctionLabels { dialect: finished.dialect, function: function.to_owned() };
@@ -179,7 +196,7 @@ const DURATION_BUCKETS_S: [f64; 14] =
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::time::Duration;
 
     use lambda_protocol::function::FunctionRef;
     use stayput_core::{FunctionKey, Mode, table::Function};
@@ -188,12 +205,16 @@ mod tests {
     use super::*;
 
     fn metrics() -> Metrics {
-        let lambda = FunctionRef { region: None, account: None, name: "echo".into(), qualifier: None };
+        Metrics::new(&table("echo"))
+    }
+
+    fn table(name: &str) -> Table {
+        let lambda = FunctionRef { region: None, account: None, name: name.into(), qualifier: None };
         let timeout = Duration::from_secs(3);
         let function = Arc::new(Function { lambda, qualifier: None, payload_is_event: false, timeout });
         let mut table = Table::default();
-        table.add("stedi", FunctionKey::new("echo"), function);
-        Metrics::new(&table)
+        table.add("stedi", FunctionKey::new(name), function);
+        table
     }
 
     fn finished(function: Option<&str>, status: StatusCode, blame: Option<Blame>) -> Finished<'_> {
@@ -241,6 +262,20 @@ mod tests {
         let metrics = metrics();
         metrics.record(&finished(Some("invented"), StatusCode::OK, None));
         assert!(!metrics.encode(Levels::default()).contains("invented"));
+    }
+
+    #[test]
+    fn a_new_table_adds_series_and_takes_none_away() {
+        let metrics = metrics();
+        metrics.record(&finished(Some("echo"), StatusCode::OK, None));
+        metrics.follow(&table("other"));
+        metrics.record(&finished(Some("echo"), StatusCode::OK, None));
+        metrics.record(&finished(Some("other"), StatusCode::OK, None));
+        let rest = r#"status="2xx",outcome="returned",blame"#;
+        for (function, count) in [("echo", 2), ("other", 1)] {
+            let labels = format!("dialect=\"stedi\",function=\"{function}\",{rest}=\"\"");
+            check(&metrics, &format!("stayput_requests_total{{{labels}}} {count}"));
+        }
     }
 
     #[test]

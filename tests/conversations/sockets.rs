@@ -18,6 +18,7 @@ use stayput::{
     config::LogFormat,
     gateway::Gateway,
     metrics::Metrics,
+    rules::{LiveRules, Rules},
     server,
     telemetry::Telemetry,
 };
@@ -48,8 +49,7 @@ impl SocketGateway {
         let metrics = Arc::new(Metrics::new(&table));
         let gateway = Arc::new(Gateway {
             dialects,
-            keys: Arc::new(setup::keys()),
-            table: Arc::new(table),
+            rules: Arc::new(LiveRules::new(Rules { table, keys: setup::keys() })),
             backend: Arc::clone(&lambda) as Arc<dyn LambdaBackend>,
             buffers: BufferBudget::new(64 << 20),
             telemetry: Telemetry { metrics, log: Arc::new(AccessLog::start(LogFormat::Text, io::sink())?) },

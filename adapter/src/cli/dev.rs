@@ -5,11 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 use clap::Args;
 use lambda_local::{Function, function::Unavailable, template::Template};
 use serde_json::json;
-use stayput_core::{
-    Credential, DIALECTS,
-    keys::{Keyring, Right},
-    table::Table,
-};
+use stayput_core::{Credential, DIALECTS, keys::Right, table::Table};
 use tokio::{net::TcpListener, task::JoinSet};
 
 use super::{
@@ -31,6 +27,7 @@ use crate::{
     gateway::Gateway,
     metrics::{Levels, Metrics},
     routes::{self, ListedRoute},
+    rules::{LiveRules, Rules},
     server,
     telemetry::Telemetry,
 };
@@ -80,10 +77,10 @@ async fn run(config: Config, template: Template, build: BuildOptions, json: bool
         admin: shown_url(admin_port.local_addr()?),
         lambda: embedding.url().to_owned(),
     };
-    let (table, keys) = rows(config.rows, &template, &secret);
-    warn_of_dead_ends(&table, &template);
+    let rules = rules(config.rows, &template, &secret);
+    warn_of_dead_ends(&rules.table, &template);
     let telemetry = Telemetry {
-        metrics: Arc::new(Metrics::new(&table)),
+        metrics: Arc::new(Metrics::new(&rules.table)),
         log: Arc::new(AccessLog::start(config.gateway.log_format, std::io::stderr())?),
     };
     let buffers = BufferBudget::new(config.gateway.buffered_bytes);
@@ -96,11 +93,10 @@ async fn run(config: Config, template: Template, build: BuildOptions, json: bool
         started = embedding.start(template, build.mode()) => started?,
         () = signals.asked() => return Ok(Exit::Done),
     };
-    let shown = Shown::new(urls, embedded.service.functions(), &table, &keys, &secret);
+    let shown = Shown::new(urls, embedded.service.functions(), &rules, &secret);
     let gateway = Arc::new(Gateway {
         dialects: DIALECTS,
-        keys: Arc::new(keys),
-        table: Arc::new(table),
+        rules: Arc::new(LiveRules::new(rules)),
         backend: Arc::new(backend::embedded::Embedded(embedded.service.clone())),
         buffers,
         telemetry,
@@ -120,15 +116,18 @@ async fn run(config: Config, template: Template, build: BuildOptions, json: bool
 
 /// What the file says and the dev key; without a file, everything for everyone who runs `dev`. A file that names keys
 /// only leaves the functions their own names.
-fn rows(rows: Option<Rows>, template: &Template, secret: &Credential) -> (Table, Keyring) {
+fn rules(rows: Option<Rows>, template: &Template, secret: &Credential) -> Rules {
     let functions = template.functions.iter().map(|function| (function.name.as_str(), function.timeout));
     match rows {
         Some(Rows { table, mut keys }) => {
             keys.push(dev::own_key(secret));
             let table = if table.is_empty() { dev::own_names(functions) } else { table };
-            (table, key::keyring(&keys))
+            Rules { table, keys: key::keyring(&keys) }
         }
-        None => (dev::own_names(functions), key::keyring(&[dev::own_key(secret), dev::anonymous()])),
+        None => Rules {
+            table: dev::own_names(functions),
+            keys: key::keyring(&[dev::own_key(secret), dev::anonymous()]),
+        },
     }
 }
 
@@ -188,21 +187,15 @@ struct Shown {
 }
 
 impl Shown {
-    fn new(
-        urls: Urls,
-        functions: &[Arc<Function>],
-        table: &Table,
-        keys: &Keyring,
-        secret: &Credential,
-    ) -> Self {
+    fn new(urls: Urls, functions: &[Arc<Function>], rules: &Rules, secret: &Credential) -> Self {
         let available =
             |name: &str| functions.iter().any(|function| function.name == name && function.program.is_ok());
         let loopback = IpAddr::from([127, 0, 0, 1]);
         let anonymous = |listed: &ListedRoute| {
-            let key = keys.authenticate(listed.dialect.name(), None, loopback);
+            let key = rules.keys.authenticate(listed.dialect.name(), None, loopback);
             key.is_ok_and(|key| key.may(Right::Invoke) && key.sees(&listed.key))
         };
-        let curl = curl::lines(&urls.gateway, secret, &routes::list(table), available, anonymous);
+        let curl = curl::lines(&urls.gateway, secret, &routes::list(&rules.table), available, anonymous);
         let functions = functions.iter().map(|function| {
             let reason = function.program.as_ref().err().map(|Unavailable(what)| what.clone());
             (function.name.clone(), reason)

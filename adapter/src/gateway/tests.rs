@@ -9,12 +9,14 @@ use std::{
 use http_body_util::Full;
 use stayput_core::{
     Credential, DIALECTS, FunctionKey,
-    keys::{CredentialHash, Key, Right, Scope},
-    table::Function,
+    keys::{CredentialHash, Key, Keyring, Right, Scope},
+    table::{Function, Table},
 };
 
 use super::*;
-use crate::{access_log::AccessLog, backend::BackendFuture, config::LogFormat, metrics::Metrics};
+use crate::{
+    access_log::AccessLog, backend::BackendFuture, config::LogFormat, metrics::Metrics, rules::Rules,
+};
 
 /// A Lambda that takes calls and never answers.
 #[derive(Debug)]
@@ -53,8 +55,7 @@ fn gateway(log: Lines) -> Gateway {
     let log = Arc::new(AccessLog::start(LogFormat::Text, log).unwrap());
     Gateway {
         dialects: DIALECTS,
-        keys: Arc::new(keys),
-        table: Arc::new(table),
+        rules: Arc::new(LiveRules::new(Rules { table, keys })),
         backend: Arc::new(Silent),
         buffers: BufferBudget::new(1_000),
         telemetry: Telemetry { metrics, log },
