@@ -1,22 +1,35 @@
-//! Bodies on their way out: whole, or as base64 that is encoded while it is written.
+//! Bodies on their way out: whole or still arriving from Lambda, as they are or as base64 that is encoded while it
+//! is written.
 
 use std::{
-    convert::Infallible,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 
-use crate::buffer::Reservation;
+use crate::{
+    backend::{Arriving, BackendError, ReplyBody},
+    buffer::Reservation,
+};
 
-/// A response body. Its share of the buffer budget is held until its bytes have been written.
+mod base64;
+
+/// A response body. Its share of the buffer budget is held until its bytes have been written. An error cuts the
+/// connection: a broken answer never looks like a whole one.
 #[derive(Debug)]
 pub struct Body {
-    rest: Bytes,
-    encoding: Encoding,
+    source: Source,
+    base64: Option<base64::Encoder>,
     share: Option<Reservation>,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// What is left of it.
+    Whole(Bytes),
+    Arriving(Box<Arriving>),
 }
 
 /// Bytes and their share, so that one is not given back while the other wait to be written.
@@ -25,20 +38,24 @@ struct Held {
     _share: Reservation,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Encoding {
-    Identity,
-    /// Padded, without line breaks (RFC 4648 section 4).
-    Base64,
-}
-
 impl Body {
     pub fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self { rest: bytes.into(), encoding: Encoding::Identity, share: None }
+        Self { source: Source::Whole(bytes.into()), base64: None, share: None }
     }
 
-    pub fn base64(bytes: Bytes) -> Self {
-        Self { rest: bytes, encoding: Encoding::Base64, share: None }
+    /// What Lambda answers, wherever it is now.
+    pub fn passing(reply: ReplyBody) -> Self {
+        match reply {
+            ReplyBody::Whole(bytes) => Self::whole(bytes),
+            ReplyBody::Arriving(arriving) => {
+                Self { source: Source::Arriving(Box::new(arriving)), base64: None, share: None }
+            }
+        }
+    }
+
+    /// The same bytes as base64: padded, without line breaks (RFC 4648 section 4).
+    pub fn as_base64(self) -> Self {
+        Self { base64: Some(base64::Encoder::default()), ..self }
     }
 
     /// Keeps `share` until the bytes have been written, or this body is dropped.
@@ -46,12 +63,30 @@ impl Body {
         Self { share: Some(share), ..self }
     }
 
-    /// Bytes still to be written, encoded.
-    fn remaining(&self) -> u64 {
-        let raw = self.rest.len() as u64;
-        match self.encoding {
-            Encoding::Identity => raw,
-            Encoding::Base64 => raw.div_ceil(3) * 4,
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BackendError>>> {
+        match &mut self.source {
+            Source::Whole(rest) if rest.is_empty() => Poll::Ready(None),
+            Source::Whole(rest) if self.base64.is_some() => {
+                let cut = rest.len().min(BASE64_CHUNK_BYTES);
+                Poll::Ready(Some(Ok(rest.split_to(cut))))
+            }
+            Source::Whole(rest) => Poll::Ready(Some(Ok(std::mem::take(rest)))),
+            Source::Arriving(arriving) => loop {
+                let frame = ready!(Pin::new(&mut **arriving).poll_frame(cx));
+                let Some(frame) = frame else { return Poll::Ready(None) };
+                match frame.map(Frame::into_data) {
+                    Ok(Ok(data)) => return Poll::Ready(Some(Ok(data))),
+                    // Trailers: Lambda sends none with a buffered answer.
+                    Ok(Err(_)) => {}
+                    Err(error) => {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "an answer had to be cut off"
+                        );
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                }
+            },
         }
     }
 }
@@ -64,46 +99,59 @@ impl AsRef<[u8]> for Held {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BackendError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.rest.is_empty() {
-            return Poll::Ready(None);
-        }
-        let chunk = match self.encoding {
-            Encoding::Identity => {
-                let bytes = std::mem::take(&mut self.rest);
-                match self.share.take() {
-                    Some(share) => Bytes::from_owner(Held { bytes, _share: share }),
-                    None => bytes,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BackendError>>> {
+        let this = &mut *self;
+        loop {
+            let piece = ready!(this.poll_source(cx)?);
+            let chunk = match (&mut this.base64, piece) {
+                (None, None) => return Poll::Ready(None),
+                (None, Some(piece)) => {
+                    match this.share.take_if(|_| matches!(this.source, Source::Whole(_))) {
+                        Some(share) => Bytes::from_owner(Held { bytes: piece, _share: share }),
+                        None => piece,
+                    }
                 }
+                (Some(encoder), Some(piece)) => encoder.encode(&piece),
+                (Some(encoder), None) if encoder.is_empty() => return Poll::Ready(None),
+                (Some(encoder), None) => encoder.finish(),
+            };
+            if !chunk.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(chunk))));
             }
-            Encoding::Base64 => {
-                let cut = self.rest.len().min(BASE64_CHUNK_BYTES);
-                base64_simd::STANDARD.encode_type::<Vec<u8>>(&self.rest.split_to(cut)).into()
-            }
-        };
-        Poll::Ready(Some(Ok(Frame::data(chunk))))
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty()
+        let at_end = match &self.source {
+            Source::Whole(rest) => rest.is_empty(),
+            Source::Arriving(arriving) => arriving.is_end_stream(),
+        };
+        at_end && self.base64.as_ref().is_none_or(base64::Encoder::is_empty)
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.remaining())
+        let raw = match &self.source {
+            Source::Whole(rest) => SizeHint::with_exact(rest.len() as u64),
+            Source::Arriving(arriving) => arriving.size_hint(),
+        };
+        match (&self.base64, raw.exact()) {
+            (None, _) => raw,
+            (Some(encoder), Some(bytes)) => SizeHint::with_exact(encoder.remaining(bytes)),
+            (Some(_), None) => SizeHint::default(),
+        }
     }
 }
 
-/// Raw bytes encoded at a time. A multiple of three, so that padding comes only at the very end.
+/// Raw bytes encoded at a time where all are here.
 const BASE64_CHUNK_BYTES: usize = 48 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use http_body::Body as _;
     use http_body_util::BodyExt as _;
 
     use super::*;
@@ -112,7 +160,7 @@ mod tests {
     #[track_caller]
     fn check(len: usize) {
         let raw: Vec<u8> = (0..=250).cycle().take(len).collect();
-        let body = Body::base64(raw.clone().into());
+        let body = Body::whole(raw.clone()).as_base64();
         let promised = body.size_hint().exact();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let written = runtime.block_on(body.collect()).unwrap().to_bytes();

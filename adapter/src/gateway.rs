@@ -14,6 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header, request};
+use lambda_protocol::quotas::SYNC_RESPONSE_BYTES;
 use stayput_core::{
     Blame, Call, Dialect, Exchange, Invocation, Outcome, Rejection, RenderedBody,
     admission::{self, Admitted},
@@ -23,9 +24,9 @@ use uuid::Uuid;
 
 use crate::{
     access_log::{Finished, NO_DIALECT},
-    backend::{BackendError, LambdaBackend, Reply},
+    backend::{BackendError, LambdaBackend, ReplyBody},
     body::Body,
-    buffer::{BufferBudget, Reservation, discard},
+    buffer::{BufferBudget, discard},
     rules::LiveRules,
     telemetry::Telemetry,
 };
@@ -104,33 +105,41 @@ impl Gateway {
         let limit = translate::body_limit(invocation);
         let (body, mut share) = self.buffers.collect(&exchange.head.headers, body, limit).await?;
         let (invoke, payload) = translate::encode(dialect, exchange, invocation, body)?;
-        let reply = self.call(invoke, payload, invocation.function.timeout).await?;
-        let decoded = translate::decode(invocation, &reply.head, reply.body);
+        let answer = self.ask(invocation, invoke, payload).await;
         let (outcome, body) =
-            decoded.inspect_err(|rejection| tell_operator(exchange, invocation, rejection))?;
-        share.exchange_for(body.len());
-        Ok(Answered { outcome, body, share })
+            answer.inspect_err(|rejection| tell_operator(exchange, invocation, rejection))?;
+        let body = match body {
+            ReplyBody::Whole(bytes) => {
+                share.exchange_for(bytes.len());
+                Body::whole(bytes).holding(share)
+            }
+            arriving @ ReplyBody::Arriving(_) => Body::passing(arriving),
+        };
+        Ok(Answered { outcome, body })
     }
 
-    async fn call(
+    /// Lambda's answer, understood. Only what has to be read is waited for: where the head says all, the payload may
+    /// still be arriving.
+    async fn ask(
         &self,
+        invocation: &Invocation,
         invoke: request::Parts,
         payload: Bytes,
-        limit: Duration,
-    ) -> Result<Reply, Rejection> {
-        match tokio::time::timeout(limit, self.backend.call(invoke, payload)).await {
-            Ok(Ok(reply)) => Ok(reply),
-            Ok(Err(error @ BackendError::Unreachable(_))) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the Lambda service could not be reached"
-                );
-                Err(Rejection::Unreachable)
+    ) -> Result<(Outcome, ReplyBody), Rejection> {
+        let limit = invocation.function.timeout;
+        let answer = async {
+            let reply = self.backend.call(invoke, payload).await.map_err(|error| unanswered(&error))?;
+            if let Some(outcome) = translate::decode_head(invocation, &reply.head) {
+                return Ok((outcome, reply.body));
             }
-            Err(_) => {
-                Err(Rejection::Deadline { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) })
-            }
-        }
+            let whole = reply.body.collect(SYNC_RESPONSE_BYTES).await.map_err(|error| unanswered(&error))?;
+            let whole = whole.ok_or(Rejection::AnswerTooLarge { limit: SYNC_RESPONSE_BYTES })?;
+            let (outcome, body) = translate::decode(invocation, &reply.head, whole)?;
+            Ok((outcome, ReplyBody::Whole(body)))
+        };
+        tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
+            Err(Rejection::Deadline { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) })
+        })
     }
 
     fn answer(
@@ -140,12 +149,12 @@ impl Gateway {
         admitted: Admission<'_>,
         answered: Answered,
     ) -> Response<Body> {
-        let Answered { outcome, body, share } = answered;
+        let Answered { outcome, body } = answered;
         let rendered = dialect.render(exchange, admitted.call, &outcome);
         self.trace(Some(dialect), exchange, Some(admitted), rendered.head.status, outcome.blame());
         let body = match rendered.body {
-            RenderedBody::AsIs => Body::whole(body).holding(share),
-            RenderedBody::Base64 => Body::base64(body).holding(share),
+            RenderedBody::AsIs => body,
+            RenderedBody::Base64 => body.as_base64(),
             RenderedBody::Own(own) => Body::whole(own),
         };
         Response::from_parts(rendered.head, body)
@@ -249,11 +258,19 @@ fn tell_operator(exchange: &Exchange<'_>, invocation: &Invocation, rejection: &R
     }
 }
 
-/// What came back from the function, with the share of the buffer budget that its body holds.
+/// What the caller gets to know of a call that Lambda did not answer; the operator is told the cause.
+fn unanswered(error: &BackendError) -> Rejection {
+    tracing::warn!(error = error as &dyn std::error::Error, "no answer from the Lambda service");
+    match error {
+        BackendError::Unreachable(_) | BackendError::NoCredentials => Rejection::Unreachable,
+        BackendError::Broken(_) | BackendError::Stalled => Rejection::AnswerLost,
+    }
+}
+
+/// What came back from the function.
 struct Answered {
     outcome: Outcome,
-    body: Bytes,
-    share: Reservation,
+    body: Body,
 }
 
 /// No status that anybody gets: nginx's word, in logs, for a caller who has gone.

@@ -11,6 +11,7 @@ pub mod config;
 pub mod data_dir;
 pub mod gateway;
 pub mod metrics;
+pub mod pieces;
 pub mod routes;
 pub mod rules;
 pub mod secret;

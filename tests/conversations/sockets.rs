@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode, header, request, response};
 use stayput::{
     access_log::AccessLog,
-    backend::{BackendError, BackendFuture, LambdaBackend, Reply},
+    backend::{BackendError, BackendFuture, LambdaBackend, Reply, ReplyBody},
     buffer::BufferBudget,
     config::LogFormat,
     gateway::Gateway,
@@ -128,7 +128,7 @@ impl ToldLambda {
         };
         let known = &mut told.known;
         match invoke.check(head, payload, known).and_then(|()| lambda.reply(known)) {
-            Ok(Some((head, body))) => Some(Ok(Reply { head, body })),
+            Ok(Some((head, body))) => Some(Ok(Reply { head, body: ReplyBody::Whole(body) })),
             Ok(None) => match lambda {
                 Lambda::Deadline => None,
                 Lambda::Unreachable | Lambda::Reply { .. } => unreachable(),

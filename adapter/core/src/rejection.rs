@@ -49,6 +49,9 @@ pub enum Rejection {
     Deadline { limit_ms: u64 },
     #[error("the Lambda service could not be reached")]
     Unreachable,
+    /// The call went out, and no whole answer came back: the function may have run.
+    #[error("the Lambda service's answer was lost")]
+    AnswerLost,
     /// Lambda answered with a failure of its own (5xx).
     #[error("the Lambda service failed")]
     BackendFailed,
@@ -101,6 +104,7 @@ impl Rejection {
             | Self::NotReady(_)
             | Self::Deadline { .. }
             | Self::Unreachable
+            | Self::AnswerLost
             | Self::BackendFailed
             | Self::BackendRefused { .. } => Blame::Backend,
         }
@@ -125,6 +129,7 @@ impl Rejection {
             | Self::BodyTimeout
             | Self::NotImplemented(_)
             | Self::Deadline { .. }
+            | Self::AnswerLost
             | Self::BackendFailed
             | Self::BackendRefused { .. }
             | Self::BadAnswer(_)

@@ -7,7 +7,7 @@ use lambda_protocol::{
     fault::Fault,
     http_answer::HttpAnswer,
     http_event::HttpEvent,
-    invoke::{InvocationType, Invoke, InvokeReply, LogType},
+    invoke::{InvocationType, Invoke, InvokeReply, LogType, X_AMZ_FUNCTION_ERROR, X_AMZ_LOG_RESULT},
     quotas::{SYNC_REQUEST_BYTES, SYNC_RESPONSE_BYTES},
 };
 
@@ -49,6 +49,21 @@ pub fn encode(
     Ok((invoke.encode(), payload))
 }
 
+/// The outcome, where the reply's head says all of it: a payload that is the answer as it is, of a function that did
+/// not fail. Its bytes need not be read here. `None`: [`decode`] the whole.
+pub fn decode_head(invocation: &Invocation, head: &response::Parts) -> Option<Outcome> {
+    if head.status != StatusCode::OK || invocation.mode == Mode::Async {
+        return None;
+    }
+    match invocation.shape {
+        Shape::Event if !head.headers.contains_key(X_AMZ_FUNCTION_ERROR) => {
+            let log_result = head.headers.get(X_AMZ_LOG_RESULT).filter(|_| invocation.logs).cloned();
+            Some(payload_as_it_is(log_result))
+        }
+        Shape::Event | Shape::Http { .. } => None,
+    }
+}
+
 /// What Lambda's reply means: the outcome, and the bytes that answer the caller.
 ///
 /// Log tails and traces of errors are left out where the caller's key has no right to them; a fault's bytes are
@@ -82,17 +97,21 @@ pub fn decode(
         }
         return Ok((Outcome::Faulted(Failure { function_error, kind, fault, log_result }), body));
     }
-    let (status, headers, body) = match invocation.shape {
-        Shape::Event => (StatusCode::OK, HeaderMap::from_iter([(header::CONTENT_TYPE, PAYLOAD_TYPE)]), body),
+    match invocation.shape {
+        Shape::Event => Ok((payload_as_it_is(log_result), body)),
         Shape::Http { .. } => {
             let answer =
                 HttpAnswer::decode(&body).map_err(|error| Rejection::BadAnswer(error.to_string()))?;
             let headers = headers::from_function(answer.headers);
             let headers = headers.map_err(|error| Rejection::BadAnswer(error.to_string()))?;
-            (answer.status, headers, answer.body)
+            Ok((Outcome::Returned(Answer { status: answer.status, headers, log_result }), answer.body))
         }
-    };
-    Ok((Outcome::Returned(Answer { status, headers, log_result }), body))
+    }
+}
+
+fn payload_as_it_is(log_result: Option<HeaderValue>) -> Outcome {
+    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, PAYLOAD_TYPE)]);
+    Outcome::Returned(Answer { status: StatusCode::OK, headers, log_result })
 }
 
 fn http_event(dialect: &dyn Dialect, exchange: &Exchange<'_>, path: &str, body: &[u8]) -> Bytes {
@@ -139,6 +158,7 @@ fn rejection(error: ApiError, limit: usize) -> Rejection {
         | ErrorCode::RecursiveInvocation
         | ErrorCode::ModeNotSupported
         | ErrorCode::NoPublishedVersion
+        | ErrorCode::IncompleteSignature
         | ErrorCode::MissingAuthenticationToken
         | ErrorCode::UnrecognizedClient
         | ErrorCode::InvalidSignature => refused(&error.code),

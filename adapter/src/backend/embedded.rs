@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::request;
 use lambda_local::LocalLambda;
 
-use super::{BackendFuture, LambdaBackend, Reply};
+use super::{BackendFuture, LambdaBackend, Reply, ReplyBody};
 
 /// A Lambda service in this process.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ impl LambdaBackend for Embedded {
     fn call(&self, head: request::Parts, payload: Bytes) -> BackendFuture<'_> {
         Box::pin(async move {
             let (head, body) = self.0.call(head, payload).await.into_parts();
-            Ok(Reply { head, body })
+            Ok(Reply { head, body: ReplyBody::Whole(body) })
         })
     }
 }

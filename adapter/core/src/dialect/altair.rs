@@ -166,6 +166,7 @@ fn status_and_message(rejection: &Rejection) -> (StatusCode, String) {
         Rejection::Throttled { .. } => told(StatusCode::TOO_MANY_REQUESTS),
         Rejection::NotImplemented(_) => told(StatusCode::NOT_IMPLEMENTED),
         Rejection::BackendFailed => told(StatusCode::BAD_GATEWAY),
+        Rejection::AnswerLost => told(StatusCode::BAD_GATEWAY),
         Rejection::BackendRefused { .. } => told(StatusCode::BAD_GATEWAY),
         Rejection::BadAnswer(_) => told(StatusCode::BAD_GATEWAY),
         Rejection::AnswerTooLarge { .. } => told(StatusCode::BAD_GATEWAY),

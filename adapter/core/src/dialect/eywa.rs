@@ -122,6 +122,7 @@ fn rejected(head: &request::Parts, rejection: &Rejection) -> Rendered {
         Rejection::Draining => unavailable(),
         Rejection::Deadline { .. } => unavailable(),
         Rejection::Unreachable => unavailable(),
+        Rejection::AnswerLost => unavailable(),
         Rejection::BackendFailed => unavailable(),
         Rejection::BadAnswer(_) => unavailable(),
         Rejection::AnswerTooLarge { .. } => unavailable(),

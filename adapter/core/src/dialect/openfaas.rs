@@ -133,6 +133,7 @@ fn rejected(exchange: &Exchange<'_>, rejection: &Rejection) -> Rendered {
         Rejection::Draining => told(StatusCode::SERVICE_UNAVAILABLE),
         Rejection::Deadline { .. } => timed(exchange, ours(empty(StatusCode::GATEWAY_TIMEOUT), GATEWAY)),
         Rejection::Unreachable => unreachable(head),
+        Rejection::AnswerLost => timed(exchange, ours(empty(StatusCode::BAD_GATEWAY), GATEWAY)),
         Rejection::BackendFailed => unreachable(head),
         Rejection::BackendRefused { .. } => unreachable(head),
         Rejection::BadAnswer(_) => told(StatusCode::INTERNAL_SERVER_ERROR),

@@ -163,6 +163,7 @@ fn status_and_name(rejection: &Rejection) -> (StatusCode, &'static str) {
         Rejection::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException"),
         Rejection::Draining => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException"),
         Rejection::Unreachable => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException"),
+        Rejection::AnswerLost => (StatusCode::BAD_GATEWAY, "InternalFailureException"),
         Rejection::Deadline { .. } => (StatusCode::GATEWAY_TIMEOUT, "GatewayTimeoutException"),
     }
 }

@@ -151,6 +151,7 @@ fn any_rejection() -> impl Strategy<Value = Rejection> {
         Rejection::Draining,
         Rejection::Deadline { limit_ms: 1 },
         Rejection::Unreachable,
+        Rejection::AnswerLost,
         Rejection::BackendFailed,
         Rejection::BackendRefused { code: "AccessDeniedException".to_owned() },
         Rejection::BadAnswer("no status".to_owned()),

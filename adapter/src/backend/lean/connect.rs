@@ -1,0 +1,72 @@
+//! A new connection to Lambda: TCP, TLS where the endpoint asks for it, HTTP/1.1.
+
+use std::{io, time::Duration};
+
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::{Origin, pool::Sender};
+use crate::backend::BackendError;
+
+/// How connections are made.
+#[derive(Clone, Debug)]
+pub(super) struct Connector {
+    pub(super) origin: Origin,
+    /// For TCP and TLS together.
+    pub(super) limit: Duration,
+    #[cfg(feature = "tls")]
+    pub(super) tls: super::tls::Tls,
+}
+
+impl Connector {
+    /// # Errors
+    /// [`BackendError::Unreachable`]: nothing of a request was written yet.
+    pub(super) async fn connect(&self) -> Result<Sender, BackendError> {
+        match timeout(self.limit, self.open()).await {
+            Ok(opened) => opened.map_err(|cause| BackendError::Unreachable(cause.into())),
+            Err(_) => Err(BackendError::Unreachable(
+                format!("no connection to {} within {:?}", self.origin, self.limit).into(),
+            )),
+        }
+    }
+
+    async fn open(&self) -> io::Result<Sender> {
+        let stream = TcpStream::connect((self.origin.host.as_str(), self.origin.port)).await?;
+        stream.set_nodelay(true)?;
+        // A function may take 15 minutes: without these, routers on the way forget the connection.
+        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
+        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        #[cfg(feature = "tls")]
+        if self.origin.https {
+            return speak(self.tls.connect(&self.origin.host, stream).await?).await;
+        }
+        #[cfg(not(feature = "tls"))]
+        if self.origin.https {
+            return Err(io::Error::other("this program was built without the feature `tls`"));
+        }
+        speak(stream).await
+    }
+}
+
+async fn speak<S>(stream: S) -> io::Result<Sender>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    tokio::spawn(async move {
+        // Whatever breaks it is told to the call that uses it.
+        let _told = connection.await;
+    });
+    Ok(sender)
+}
+
+/// Idle time before the kernel asks whether the other side is still there, and between its questions. Ours: under
+/// the 350 s after which AWS's network load balancers and NAT gateways forget a connection.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(15);

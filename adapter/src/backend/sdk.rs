@@ -1,0 +1,129 @@
+//! Lambda through `aws-sdk-lambda` as it is: slower than [`lean`](super::lean), and nobody's code but AWS's between
+//! the call and the wire. `client = "sdk"`.
+
+use std::error::Error as StdError;
+
+use aws_sdk_lambda::{
+    Client,
+    config::{http::HttpResponse, retry::RetryConfig},
+    error::SdkError,
+    operation::{RequestId as _, invoke::InvokeOutput},
+    primitives::Blob,
+    types::{InvocationType as SdkInvocationType, LogType as SdkLogType},
+};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, request, response};
+use lambda_protocol::invoke::{
+    InvocationType, Invoke, InvokeReply, LogType, X_AMZN_REQUEST_ID, X_AMZN_TRACE_ID,
+};
+
+use super::{BackendError, BackendFuture, LambdaBackend, Reply, ReplyBody};
+
+/// The SDK's client, with its retries off.
+#[derive(Clone, Debug)]
+pub struct Sdk(Client);
+
+impl Sdk {
+    pub fn new(config: &aws_config::SdkConfig) -> Self {
+        // What was written is never sent again, and a 429 is the caller's to retry.
+        let config = aws_sdk_lambda::config::Builder::from(config).retry_config(RetryConfig::disabled());
+        Self(Client::from_conf(config.build()))
+    }
+
+    async fn invoke(&self, head: request::Parts, payload: Bytes) -> Result<Reply, BackendError> {
+        let invoke = match Invoke::decode(&head) {
+            Some(Ok(invoke)) => invoke,
+            Some(Err(error)) => return Err(BackendError::Unreachable(error.message.into())),
+            None => return Err(BackendError::Unreachable("only Invoke goes this way".into())),
+        };
+        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+        let request = self
+            .0
+            .invoke()
+            .function_name(invoke.function.to_string())
+            .set_qualifier(invoke.qualifier.as_ref().map(|qualifier| qualifier.as_str().to_owned()))
+            .invocation_type(match invoke.invocation_type {
+                InvocationType::RequestResponse => SdkInvocationType::RequestResponse,
+                InvocationType::Event => SdkInvocationType::Event,
+                InvocationType::DryRun => SdkInvocationType::DryRun,
+            })
+            .log_type(match invoke.log_type {
+                LogType::None => SdkLogType::None,
+                LogType::Tail => SdkLogType::Tail,
+            })
+            .set_client_context(invoke.client_context.as_ref().and_then(text))
+            .payload(Blob::new(payload));
+        let ours = [X_AMZN_REQUEST_ID, X_AMZN_TRACE_ID].into_iter().filter_map(move |name| {
+            let value = head.headers.get(&name)?.to_str().ok()?.to_owned();
+            Some((name, value))
+        });
+        let ours: Vec<(HeaderName, String)> = ours.collect();
+        // Before it is signed, so that these are signed as well.
+        let request = request.customize().mutate_request(move |request| {
+            for (name, value) in &ours {
+                request.headers_mut().insert(name.as_str().to_owned(), value.clone());
+            }
+        });
+        match request.send().await {
+            Ok(output) => Ok(reply(output)),
+            Err(SdkError::ServiceError(error)) => refusal(error.into_raw()),
+            Err(error) => Err(lost(error)),
+        }
+    }
+}
+
+impl LambdaBackend for Sdk {
+    fn call(&self, head: request::Parts, payload: Bytes) -> BackendFuture<'_> {
+        Box::pin(self.invoke(head, payload))
+    }
+}
+
+/// The reply as it was on the wire, as far as the SDK tells.
+fn reply(output: InvokeOutput) -> Reply {
+    let status = u16::try_from(output.status_code()).ok().and_then(|code| StatusCode::from_u16(code).ok());
+    let value = |text: Option<&str>| text.and_then(|text| HeaderValue::from_str(text).ok());
+    let head = InvokeReply {
+        request_id: value(output.request_id()),
+        executed_version: value(output.executed_version()),
+        function_error: value(output.function_error()),
+        log_result: value(output.log_result()),
+        ..InvokeReply::new(status.unwrap_or(StatusCode::BAD_GATEWAY))
+    };
+    let payload = output.payload.map(Blob::into_inner).unwrap_or_default();
+    Reply { head: head.encode(), body: ReplyBody::Whole(payload.into()) }
+}
+
+/// An error of Lambda's own, as it was on the wire.
+fn refusal(raw: HttpResponse) -> Result<Reply, BackendError> {
+    let body = raw.body().bytes().map(Bytes::copy_from_slice).unwrap_or_default();
+    let response = raw.try_into_http1x().map_err(|cause| BackendError::Broken(cause.into()))?;
+    let (head, _): (response::Parts, _) = response.into_parts();
+    Ok(Reply { head, body: ReplyBody::Whole(body) })
+}
+
+fn lost<E>(error: SdkError<E, HttpResponse>) -> BackendError
+where
+    E: StdError + Send + Sync + 'static,
+{
+    match &error {
+        SdkError::ConstructionFailure(_) => BackendError::Unreachable(error.into()),
+        SdkError::DispatchFailure(failure) => {
+            let connector = failure.as_connector_error();
+            let unsent = connector.is_none_or(|cause| never_connected(cause));
+            if unsent { BackendError::Unreachable(error.into()) } else { BackendError::Broken(error.into()) }
+        }
+        _ => BackendError::Broken(error.into()),
+    }
+}
+
+/// Did it fail before there was a connection to write on?
+fn never_connected(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(client) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+            return client.is_connect();
+        }
+        cause = error.source();
+    }
+    false
+}
