@@ -7,6 +7,8 @@ mod curl;
 mod dev;
 mod embedded;
 mod failure;
+#[cfg(feature = "aws")]
+mod functions;
 mod invoke;
 mod keys;
 mod lambda;
@@ -39,6 +41,8 @@ enum Verb {
     Invoke(invoke::Invoke),
     Routes(routes::Routes),
     Keys(keys::Keys),
+    #[cfg(feature = "aws")]
+    Functions(functions::Functions),
     CheckConfig(check_config::CheckConfig),
 }
 
@@ -54,6 +58,8 @@ impl Cli {
             Verb::Invoke(invoke) => invoke.run(self.json),
             Verb::Routes(routes) => routes.run(self.json),
             Verb::Keys(keys) => keys.run(self.json),
+            #[cfg(feature = "aws")]
+            Verb::Functions(functions) => functions.run(self.json),
             Verb::CheckConfig(check) => check.run(self.json),
         }
     }

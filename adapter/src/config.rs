@@ -16,26 +16,34 @@ pub mod dev;
 mod document;
 mod function;
 pub mod key;
+mod kind;
 pub mod mistake;
 mod quantity;
 mod raw;
+mod row;
+pub mod schema;
 mod settings;
 
 pub use key::{Holder, KeyRow};
 pub use mistake::{Mistake, Mistakes, Origin};
 pub use quantity::duration;
-pub use settings::{Flag, GatewaySettings, LambdaSettings, LogFormat, LogLevel};
+pub use settings::{
+    AwsClient, AwsSettings, Change, Flag, GatewaySettings, LambdaSettings, LogFormat, LogLevel, Setting,
+    Value,
+};
 
 use document::Document;
 use mistake::nearest;
 use raw::RawConfig;
-use settings::{Resolved, SETTINGS};
 
 /// What the program runs on.
 #[derive(Debug)]
 pub struct Config {
     pub gateway: GatewaySettings,
     pub lambda: LambdaSettings,
+    pub aws: AwsSettings,
+    /// Every setting as it was written, and where.
+    pub values: Vec<Value>,
     /// What the file says of functions and keys; `None` without a file.
     pub rows: Option<Rows>,
 }
@@ -108,18 +116,20 @@ impl Config {
         let raw = document.as_ref().map(|document| RawConfig::read(document, &mut mistakes));
         check_variables(&sources.variables, &mut mistakes);
         let in_file = raw.as_ref().map(|raw| raw.settings.as_slice()).unwrap_or_default();
-        let resolved = Resolved { flags: &sources.flags, variables: &sources.variables, file: in_file };
-        let gateway = resolved.gateway(&mut mistakes);
-        let lambda = resolved.lambda(&mut mistakes);
+        let values = settings::strongest(&sources.flags, &sources.variables, in_file);
+        let gateway = GatewaySettings::check(&values, &mut mistakes);
+        let lambda = LambdaSettings::check(&values, &mut mistakes);
+        let aws = AwsSettings::check(&values, &mut mistakes);
         let rows = raw.map(|raw| {
             let table = function::table(&raw.functions, &mut mistakes);
             let keys = key::rows(&raw.keys, &table, &mut mistakes);
             Rows { table, keys }
         });
         mistakes.or(())?;
-        let gateway = gateway.expect("a setting without a value has its mistake");
-        let lambda = lambda.expect("a setting without a value has its mistake");
-        Ok(Self { gateway, lambda, rows })
+        let (Some(gateway), Some(lambda), Some(aws)) = (gateway, lambda, aws) else {
+            unreachable!("a setting without a value has its mistake");
+        };
+        Ok(Self { gateway, lambda, aws, values, rows })
     }
 }
 
@@ -169,7 +179,7 @@ fn read_file(path: &Path) -> Result<SourceFile, ConfigError> {
 /// A variable that is nearly one of ours is a slip; other names with our prefix may be somebody else's (Kubernetes
 /// makes some for a service that is called `stayput`).
 fn check_variables(variables: &[(String, String)], mistakes: &mut Mistakes) {
-    let known = || SETTINGS.iter().map(|setting| setting.variable).chain([CONFIG, DEV_KEY]);
+    let known = || settings::all().map(|setting| setting.variable).chain([CONFIG, DEV_KEY]);
     for (name, _) in variables.iter().filter(|(name, _)| known().all(|known| known != name)) {
         if let Some(meant) = nearest(name, known()) {
             mistakes.at(&Origin::Variable(name.clone()), format!("unknown; did you mean {meant}?"));

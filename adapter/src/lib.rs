@@ -3,6 +3,8 @@
 
 pub mod access_log;
 pub mod admin;
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod backend;
 pub mod body;
 pub mod buffer;

@@ -8,7 +8,7 @@ use super::{
     options::ConfigOptions,
     terminal::{print, print_json},
 };
-use crate::config::{Config, ConfigError, Mistake, Origin};
+use crate::config::{Config, ConfigError, Mistake, Origin, schema};
 
 /// Tell everything that is wrong with the configuration
 #[derive(Args, Debug)]
@@ -16,10 +16,17 @@ use crate::config::{Config, ConfigError, Mistake, Origin};
 pub(super) struct CheckConfig {
     #[command(flatten)]
     config: ConfigOptions,
+    /// Print the configuration file's JSON Schema, for editors, and check nothing
+    #[arg(long)]
+    schema: bool,
 }
 
 impl CheckConfig {
     pub(super) fn run(self, json: bool) -> Result<Exit, Failure> {
+        if self.schema {
+            print(format_args!("{:#}", schema::schema()));
+            return Ok(Exit::Done);
+        }
         let mistakes = match Config::load(self.config.path(), Vec::new()) {
             Ok(_) => None,
             Err(ConfigError::Mistakes(mistakes)) => Some(mistakes),

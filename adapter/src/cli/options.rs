@@ -49,6 +49,18 @@ pub(super) struct OwnLambdaOptions {
     listen: Option<String>,
 }
 
+/// Settings of the way to Lambda on AWS.
+#[cfg(feature = "aws")]
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct AwsOptions {
+    /// URL of the Lambda service [default: as the AWS SDK's rules say]
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+    /// Region of the functions [default: as the AWS SDK's rules say]
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+}
+
 /// Settings of everything that runs for long.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct ServiceOptions {
@@ -100,6 +112,13 @@ impl LambdaOptions {
 impl OwnLambdaOptions {
     pub(super) fn flags(self) -> Vec<Flag> {
         given([("lambda", "listen", "--listen", self.listen)])
+    }
+}
+
+#[cfg(feature = "aws")]
+impl AwsOptions {
+    pub(super) fn flags(self) -> Vec<Flag> {
+        given([("aws", "endpoint", "--endpoint", self.endpoint), ("aws", "region", "--region", self.region)])
     }
 }
 

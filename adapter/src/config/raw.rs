@@ -5,13 +5,13 @@ use stayput_core::{DIALECTS, Dialect};
 use super::{
     document::{Document, Section},
     mistake::{Mistakes, Origin, Written},
-    settings::{SETTINGS, Setting},
+    settings::{self, Value},
 };
 
 /// A configuration file, taken apart and not yet understood.
 #[derive(Debug, Default)]
 pub(super) struct RawConfig {
-    pub(super) settings: Vec<(&'static Setting, Written)>,
+    pub(super) settings: Vec<Value>,
     pub(super) functions: Vec<RawFunction>,
     pub(super) keys: Vec<RawKey>,
 }
@@ -48,9 +48,9 @@ impl RawConfig {
         let mut raw = Self::default();
         for name in section_names() {
             let Some(mut section) = root.section(name, mistakes) else { continue };
-            for setting in SETTINGS.iter().filter(|setting| setting.section == name) {
+            for setting in settings::all().filter(|setting| setting.section == name) {
                 let written = section.word(setting.key, mistakes);
-                raw.settings.extend(written.map(|written| (*setting, written)));
+                raw.settings.extend(written.map(|written| Value { setting, written }));
             }
             section.finish(mistakes);
         }
@@ -63,7 +63,7 @@ impl RawConfig {
 }
 
 fn section_names() -> Vec<&'static str> {
-    let mut names: Vec<_> = SETTINGS.iter().map(|setting| setting.section).collect();
+    let mut names: Vec<_> = settings::all().map(|setting| setting.section).collect();
     names.dedup();
     names
 }

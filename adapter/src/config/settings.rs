@@ -1,34 +1,13 @@
-//! The settings that have one value: their names everywhere, their defaults, their meaning.
+//! The settings that have one value. Everything there is to say about one stands in one place: below.
 
-use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
+
+use http::Uri;
 
 use super::{
-    mistake::{Mistakes, Origin, Written, quoted, unknown},
-    quantity,
+    kind::{self, Kind, Shape},
+    mistake::{Mistakes, Origin, Written},
 };
-
-/// Settings of the gateway itself.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct GatewaySettings {
-    /// Where callers come in.
-    pub listen: SocketAddr,
-    /// Health, metrics and version. Always a loopback address.
-    pub admin_listen: SocketAddr,
-    /// All bodies in memory together.
-    pub buffered_bytes: usize,
-    pub log_format: LogFormat,
-    pub log_level: LogLevel,
-    /// What has to outlive the process.
-    pub data_dir: PathBuf,
-}
-
-/// Settings of the embedded Lambda service.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct LambdaSettings {
-    pub listen: SocketAddr,
-    /// Invocations at a time, all functions together; the account's limit on AWS.
-    pub concurrency: NonZeroU32,
-}
 
 /// How the logs are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,6 +26,15 @@ pub enum LogLevel {
     Trace,
 }
 
+/// Who speaks to Lambda on AWS.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AwsClient {
+    /// Our own signer and connections, for calls; all else is the SDK's.
+    Lean,
+    /// The AWS SDK for Rust.
+    Sdk,
+}
+
 /// A setting on the command line.
 #[derive(Clone, Debug)]
 pub struct Flag {
@@ -57,172 +45,156 @@ pub struct Flag {
     pub value: String,
 }
 
-/// A setting's names in the file and in the environment, and its default.
+/// A setting's names in the file and in the environment, its default, and what it is for.
 #[derive(Debug)]
-pub(super) struct Setting {
-    pub(super) section: &'static str,
-    pub(super) key: &'static str,
-    pub(super) variable: &'static str,
-    pub(super) default: &'static str,
+pub struct Setting {
+    pub section: &'static str,
+    pub key: &'static str,
+    pub variable: &'static str,
+    pub default: &'static str,
+    /// One line.
+    pub about: &'static str,
+    pub change: Change,
+    pub(super) shape: Shape,
+}
+
+/// When another value takes effect.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Change {
+    /// When the configuration is loaded again.
+    Live,
+    /// At the next start.
+    Restart,
+}
+
+/// The strongest of what was written for a setting.
+#[derive(Clone, Debug)]
+pub struct Value {
+    pub setting: &'static Setting,
+    pub written: Written,
+}
+
+/// A section of the file: what the program runs on, and the settings that it comes from. A setting is
+/// `/// what it is for`, `key: type = "default", kind, "VARIABLE", when a change takes effect;`.
+macro_rules! section {
+    (
+        #[doc = $section_about:literal]
+        [$section:ident] $settings:ident {
+            $(
+                #[doc = $about:literal]
+                $key:ident: $type:ty = $default:literal, $kind:ident, $variable:literal, $change:ident;
+            )+
+        }
+    ) => {
+        #[doc = $section_about]
+        #[derive(Clone, Debug, Eq, PartialEq)]
+        pub struct $settings {
+            $(
+                #[doc = $about]
+                pub $key: $type,
+            )+
+        }
+
+        impl $settings {
+            const ALL: &[Setting] = &[$(Setting {
+                section: stringify!($section),
+                key: stringify!($key),
+                variable: $variable,
+                default: $default,
+                about: $about.trim_ascii(),
+                change: Change::$change,
+                shape: kind::$kind.shape,
+            }),+];
+
+            /// `None`: some of it is among the `mistakes`.
+            pub(super) fn check(values: &[Value], mistakes: &mut Mistakes) -> Option<Self> {
+                $(let $key = check(values, stringify!($section), stringify!($key), &kind::$kind, mistakes);)+
+                Some(Self { $($key: $key?),+ })
+            }
+        }
+    };
+}
+
+section! {
+    /// Settings of the gateway itself.
+    [gateway] GatewaySettings {
+        /// Where callers come in.
+        listen: SocketAddr = "127.0.0.1:8080", ADDRESS, "STAYPUT_LISTEN", Restart;
+        /// Health, metrics and version: always a loopback address, as no key is asked for here.
+        admin_listen: SocketAddr = "127.0.0.1:9080", LOOPBACK_ADDRESS, "STAYPUT_ADMIN_LISTEN", Restart;
+        /// All request and response bodies in memory together; more is answered with 503.
+        buffered_bytes: usize = "256 MiB", SIZE, "STAYPUT_BUFFERED_BYTES", Restart;
+        /// How the logs are written: "text" or "json".
+        log_format: LogFormat = "text", LOG_FORMAT, "STAYPUT_LOG_FORMAT", Restart;
+        /// What is worth a line in the log: "error", "warn", "info", "debug" or "trace".
+        log_level: LogLevel = "info", LOG_LEVEL, "STAYPUT_LOG_LEVEL", Live;
+        /// What has to outlive the process: the key that `stayput dev` makes.
+        data_dir: PathBuf = ".stayput", PATH, "STAYPUT_DATA_DIR", Restart;
+    }
+}
+
+// The concurrency is AWS's own for a new account (Lambda developer guide, "Lambda quotas").
+section! {
+    /// Settings of the embedded Lambda service.
+    [lambda] LambdaSettings {
+        /// The embedded Lambda service of `stayput dev`. With 127.0.0.1, [::1] answers as well.
+        listen: SocketAddr = "127.0.0.1:9000", ADDRESS, "STAYPUT_LAMBDA_LISTEN", Restart;
+        /// Invocations at a time, all functions together.
+        concurrency: NonZeroU32 = "1000", COUNT, "STAYPUT_LAMBDA_CONCURRENCY", Restart;
+    }
+}
+
+// AWS's front door closes connections that were idle for about a minute; ours must go first, or a call may be written
+// into one that is just being closed, and what was written once is never sent again.
+section! {
+    /// Settings of the way to Lambda on AWS. Credentials are the AWS SDK's affair, by its own names.
+    [aws] AwsSettings {
+        /// Who speaks to Lambda: "lean", our own client, or "sdk", the AWS SDK's.
+        client: AwsClient = "lean", AWS_CLIENT, "STAYPUT_AWS_CLIENT", Restart;
+        /// URL of the Lambda service; empty: as the AWS SDK's rules say, AWS_ENDPOINT_URL_LAMBDA among them.
+        endpoint: Option<Uri> = "", ENDPOINT, "STAYPUT_AWS_ENDPOINT", Restart;
+        /// Region of the functions; empty: as the AWS SDK's rules say, AWS_REGION among them.
+        region: Option<String> = "", REGION, "STAYPUT_AWS_REGION", Restart;
+        /// How long a connection to AWS may take to come about, TLS included.
+        connect_timeout: Duration = "2s", TIME, "STAYPUT_AWS_CONNECT_TIMEOUT", Restart;
+        /// Connections to AWS at a time; each carries one call.
+        max_connections: NonZeroU32 = "1000", COUNT, "STAYPUT_AWS_MAX_CONNECTIONS", Restart;
+        /// How long a connection to AWS that nothing uses is kept.
+        keep_alive: Duration = "20s", TIME, "STAYPUT_AWS_KEEP_ALIVE", Restart;
+    }
 }
 
 /// Every setting, section by section.
-pub(super) static SETTINGS: &[&Setting] = &[
-    &LISTEN,
-    &ADMIN_LISTEN,
-    &BUFFERED_BYTES,
-    &LOG_FORMAT,
-    &LOG_LEVEL,
-    &DATA_DIR,
-    &LAMBDA_LISTEN,
-    &LAMBDA_CONCURRENCY,
-];
+pub(super) fn all() -> impl Iterator<Item = &'static Setting> + Clone {
+    [GatewaySettings::ALL, LambdaSettings::ALL, AwsSettings::ALL].into_iter().flatten()
+}
 
 /// The strongest of what was written for each setting: flag, then environment, then file, then default.
-#[derive(Debug)]
-pub(super) struct Resolved<'a> {
-    pub(super) flags: &'a [Flag],
-    pub(super) variables: &'a [(String, String)],
-    pub(super) file: &'a [(&'static Setting, Written)],
-}
-
-impl Resolved<'_> {
-    pub(super) fn gateway(&self, mistakes: &mut Mistakes) -> Option<GatewaySettings> {
-        let listen = self.check(&LISTEN, address, mistakes);
-        let admin_listen = self.check(&ADMIN_LISTEN, loopback_address, mistakes);
-        let buffered_bytes = self.check(&BUFFERED_BYTES, size, mistakes);
-        let log_format = self.check(&LOG_FORMAT, |text| word(text, LOG_FORMATS), mistakes);
-        let log_level = self.check(&LOG_LEVEL, |text| word(text, LOG_LEVELS), mistakes);
-        let data_dir = self.check(&DATA_DIR, path, mistakes);
-        Some(GatewaySettings {
-            listen: listen?,
-            admin_listen: admin_listen?,
-            buffered_bytes: buffered_bytes?,
-            log_format: log_format?,
-            log_level: log_level?,
-            data_dir: data_dir?,
-        })
-    }
-
-    pub(super) fn lambda(&self, mistakes: &mut Mistakes) -> Option<LambdaSettings> {
-        let listen = self.check(&LAMBDA_LISTEN, address, mistakes);
-        let concurrency = self.check(&LAMBDA_CONCURRENCY, count, mistakes);
-        Some(LambdaSettings { listen: listen?, concurrency: concurrency? })
-    }
-
-    fn check<T>(
-        &self,
-        setting: &'static Setting,
-        read: impl FnOnce(&str) -> Result<T, String>,
-        mistakes: &mut Mistakes,
-    ) -> Option<T> {
-        let written = self.strongest(setting);
-        read(&written.text).map_err(|what| mistakes.add(written.mistake(what))).ok()
-    }
-
-    fn strongest(&self, setting: &'static Setting) -> Written {
-        let key = || setting.key.to_owned();
-        if let Some(flag) =
-            self.flags.iter().find(|flag| (flag.section, flag.key) == (setting.section, setting.key))
-        {
-            return Written { key: key(), text: flag.value.clone(), origin: Origin::Flag(flag.name) };
+pub(super) fn strongest(flags: &[Flag], variables: &[(String, String)], file: &[Value]) -> Vec<Value> {
+    let written = |setting: &Setting| {
+        let write =
+            |text: &str, origin| Written { key: setting.key.to_owned(), text: text.to_owned(), origin };
+        let flag = flags.iter().find(|flag| (flag.section, flag.key) == (setting.section, setting.key));
+        if let Some(flag) = flag {
+            return write(&flag.value, Origin::Flag(flag.name));
         }
-        if let Some((_, text)) = self.variables.iter().find(|(name, _)| name == setting.variable) {
-            return Written {
-                key: key(),
-                text: text.clone(),
-                origin: Origin::Variable(setting.variable.to_owned()),
-            };
+        if let Some((name, text)) = variables.iter().find(|(name, _)| name == setting.variable) {
+            return write(text, Origin::Variable(name.clone()));
         }
-        match self.file.iter().find(|(in_file, _)| std::ptr::eq(*in_file, setting)) {
-            Some((_, written)) => written.clone(),
-            None => Written { key: key(), text: setting.default.to_owned(), origin: Origin::Default },
-        }
-    }
+        let in_file = file.iter().find(|value| std::ptr::eq(value.setting, setting));
+        in_file.map_or_else(|| write(setting.default, Origin::Default), |value| value.written.clone())
+    };
+    all().map(|setting| Value { setting, written: written(setting) }).collect()
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_| format!("{} is not an address with a port; write e.g. \"127.0.0.1:8080\"", quoted(text)))
+fn check<T>(
+    values: &[Value],
+    section: &str,
+    key: &str,
+    kind: &Kind<T>,
+    mistakes: &mut Mistakes,
+) -> Option<T> {
+    let value = values.iter().find(|value| (value.setting.section, value.setting.key) == (section, key));
+    let written = &value.expect("every setting has a value, if only its default").written;
+    (kind.read)(&written.text).map_err(|what| mistakes.add(written.mistake(what))).ok()
 }
-
-fn loopback_address(text: &str) -> Result<SocketAddr, String> {
-    let address = address(text)?;
-    if address.ip().is_loopback() {
-        Ok(address)
-    } else {
-        Err(format!("{} is not a loopback address; whoever reaches this listener needs no key", quoted(text)))
-    }
-}
-
-fn size(text: &str) -> Result<usize, String> {
-    match quantity::bytes(text)? {
-        0 => Err("0 would refuse every body".to_owned()),
-        bytes => Ok(bytes),
-    }
-}
-
-fn count(text: &str) -> Result<NonZeroU32, String> {
-    text.parse().map_err(|_| format!("{} is not a number from 1 to {}", quoted(text), u32::MAX))
-}
-
-fn path(text: &str) -> Result<PathBuf, String> {
-    if text.is_empty() { Err("an empty path".to_owned()) } else { Ok(text.into()) }
-}
-
-fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
-    let known = words.iter().find(|(word, _)| *word == text);
-    known.map(|&(_, meaning)| meaning).ok_or_else(|| unknown(text, words.iter().map(|(word, _)| *word)))
-}
-
-const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
-
-const LOG_LEVELS: &[(&str, LogLevel)] = &[
-    ("error", LogLevel::Error),
-    ("warn", LogLevel::Warn),
-    ("info", LogLevel::Info),
-    ("debug", LogLevel::Debug),
-    ("trace", LogLevel::Trace),
-];
-
-static LISTEN: Setting =
-    Setting { section: "gateway", key: "listen", variable: "STAYPUT_LISTEN", default: "127.0.0.1:8080" };
-
-static ADMIN_LISTEN: Setting = Setting {
-    section: "gateway",
-    key: "admin_listen",
-    variable: "STAYPUT_ADMIN_LISTEN",
-    default: "127.0.0.1:9080",
-};
-
-/// Source of the default: DESIGN.md section 7, "Sizes".
-static BUFFERED_BYTES: Setting = Setting {
-    section: "gateway",
-    key: "buffered_bytes",
-    variable: "STAYPUT_BUFFERED_BYTES",
-    default: "256 MiB",
-};
-
-static LOG_FORMAT: Setting =
-    Setting { section: "gateway", key: "log_format", variable: "STAYPUT_LOG_FORMAT", default: "text" };
-
-static LOG_LEVEL: Setting =
-    Setting { section: "gateway", key: "log_level", variable: "STAYPUT_LOG_LEVEL", default: "info" };
-
-static DATA_DIR: Setting =
-    Setting { section: "gateway", key: "data_dir", variable: "STAYPUT_DATA_DIR", default: ".stayput" };
-
-static LAMBDA_LISTEN: Setting = Setting {
-    section: "lambda",
-    key: "listen",
-    variable: "STAYPUT_LAMBDA_LISTEN",
-    default: "127.0.0.1:9000",
-};
-
-/// Source of the default: AWS's own for a new account (Lambda developer guide, "Lambda quotas").
-static LAMBDA_CONCURRENCY: Setting = Setting {
-    section: "lambda",
-    key: "concurrency",
-    variable: "STAYPUT_LAMBDA_CONCURRENCY",
-    default: "1000",
-};

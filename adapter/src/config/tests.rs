@@ -44,8 +44,10 @@ fn the_default_file_says_what_holds_without_it() {
     let written = Config::check(&file(DEFAULT_FILE)).unwrap();
     assert_eq!(written.gateway, built_in.gateway);
     assert_eq!(written.lambda, built_in.lambda);
-    for setting in SETTINGS {
-        assert!(DEFAULT_FILE.contains(&format!("\n{} = ", setting.key)), "{} is not in it", setting.key);
+    assert_eq!(written.aws, built_in.aws);
+    for setting in settings::all() {
+        let lines = format!("\n# {}\n{} = ", setting.about, setting.key);
+        assert!(DEFAULT_FILE.contains(&lines), "it has not{lines}");
     }
 }
 

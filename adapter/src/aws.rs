@@ -1,0 +1,39 @@
+//! The one place that knows how the AWS SDK is set up. Credentials, regions, endpoints, FIPS and dual stack are the
+//! SDK's affair, by its own variables and files; what our settings say is stronger.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::{ProvideCredentials as _, error::CredentialsError};
+use aws_sdk_lambda::Client;
+
+use crate::config::AwsSettings;
+
+/// Reads the SDK's variables and files; asks nobody over the network.
+pub async fn sdk_config(settings: &AwsSettings) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder().connect_timeout(settings.connect_timeout).build();
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts);
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(endpoint) = &settings.endpoint {
+        loader = loader.endpoint_url(endpoint.to_string());
+    }
+    loader.load().await
+}
+
+/// A client that sends each request once: whether to try again is for whoever asked. Credentials, whose requests change
+/// nothing, are fetched with the SDK's own retries.
+pub fn lambda_client(config: &SdkConfig) -> Client {
+    let config = aws_sdk_lambda::config::Builder::from(config).retry_config(RetryConfig::disabled()).build();
+    Client::from_conf(config)
+}
+
+/// Are there credentials at all? Worth asking first, as a request without any fails for reasons that say less.
+///
+/// # Errors
+/// Why the SDK's chain has none.
+pub async fn check_credentials(config: &SdkConfig) -> Result<(), CredentialsError> {
+    match config.credentials_provider() {
+        Some(provider) => provider.provide_credentials().await.map(drop),
+        None => Err(CredentialsError::not_loaded("no provider is configured")),
+    }
+}
