@@ -17,5 +17,6 @@ pub mod log_tail;
 pub mod platform_log;
 pub mod quotas;
 pub mod runtime_api;
+pub mod sigv4;
 pub mod trace;
 mod validation;

@@ -33,6 +33,8 @@ pub enum ErrorCode {
     MissingAuthenticationToken,
     /// The access key is unknown.
     UnrecognizedClient,
+    /// The `Authorization` header is none of AWS's.
+    IncompleteSignature,
     InvalidSignature,
     Service,
     Other {
@@ -64,6 +66,7 @@ impl ErrorCode {
             Self::NoPublishedVersion => "NoPublishedVersionException",
             Self::MissingAuthenticationToken => "MissingAuthenticationTokenException",
             Self::UnrecognizedClient => "UnrecognizedClientException",
+            Self::IncompleteSignature => "IncompleteSignatureException",
             Self::InvalidSignature => "InvalidSignatureException",
             Self::Service => "ServiceException",
             Self::Other { name, .. } => name,
@@ -76,6 +79,7 @@ impl ErrorCode {
             Self::AccessDenied
             | Self::MissingAuthenticationToken
             | Self::UnrecognizedClient
+            | Self::IncompleteSignature
             | Self::InvalidSignature => StatusCode::FORBIDDEN,
             Self::Validation
             | Self::InvalidParameterValue
@@ -104,7 +108,7 @@ impl ErrorCode {
     }
 
     /// Every code but `Other`.
-    pub(super) const KNOWN: [Self; 21] = [
+    pub(super) const KNOWN: [Self; 22] = [
         Self::ResourceNotFound,
         Self::AccessDenied,
         Self::Validation,
@@ -124,6 +128,7 @@ impl ErrorCode {
         Self::NoPublishedVersion,
         Self::MissingAuthenticationToken,
         Self::UnrecognizedClient,
+        Self::IncompleteSignature,
         Self::InvalidSignature,
         Self::Service,
     ];
@@ -154,6 +159,7 @@ impl ErrorCode {
             | Self::RequestEntityTooLarge
             | Self::MissingAuthenticationToken
             | Self::UnrecognizedClient
+            | Self::IncompleteSignature
             | Self::InvalidSignature => FRAMEWORK_LOWER,
             Self::Other { name, .. }
                 if ["KMS", "EC2", "ENI"].iter().any(|family| name.starts_with(family)) =>
