@@ -145,8 +145,8 @@ mod tests {
     }
 
     #[test]
-    fn every_day_of_four_centuries_and_a_half_is_jiffs() {
-        for day in 0..164_000 {
+    fn every_day_until_2101_is_jiffs() {
+        for day in 0..47_848 {
             check(day * DAY_SECONDS + day * 7_919 % DAY_SECONDS);
         }
     }
