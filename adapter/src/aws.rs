@@ -7,6 +7,13 @@ use aws_sdk_lambda::Client;
 
 use crate::config::AwsSettings;
 
+mod backend;
+mod credentials;
+mod endpoint;
+
+pub use backend::{Backend, BackendSetupError, backend};
+pub use endpoint::EndpointError;
+
 /// Reads the SDK's variables and files; asks nobody over the network.
 pub async fn sdk_config(settings: &AwsSettings) -> SdkConfig {
     let timeouts = TimeoutConfig::builder().connect_timeout(settings.connect_timeout).build();

@@ -16,7 +16,10 @@ mod listeners;
 mod logging;
 mod options;
 mod routes;
+#[cfg(feature = "aws")]
+mod serve;
 mod signals;
+mod station;
 
 mod terminal;
 
@@ -37,6 +40,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Dev(dev::Dev),
+    #[cfg(feature = "aws")]
+    Serve(serve::Serve),
     Lambda(lambda::Lambda),
     Invoke(invoke::Invoke),
     Routes(routes::Routes),
@@ -54,6 +59,8 @@ impl Cli {
     pub fn run(self) -> Result<Exit, Failure> {
         match self.verb {
             Verb::Dev(dev) => dev.run(self.json),
+            #[cfg(feature = "aws")]
+            Verb::Serve(serve) => serve.run(self.json),
             Verb::Lambda(lambda) => lambda.run(self.json),
             Verb::Invoke(invoke) => invoke.run(self.json),
             Verb::Routes(routes) => routes.run(self.json),

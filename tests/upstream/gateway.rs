@@ -118,9 +118,10 @@ fn lean(address: SocketAddr) -> Arc<dyn LambdaBackend> {
         origin: Origin::parse(&format!("http://{address}")).expect("a URL"),
         region: "us-east-1".to_owned(),
         connect_limit: DEADLINE,
+        max_connections: 10,
         keep_idle: Duration::from_secs(20),
         stall_limit: Duration::from_millis(300),
-        tls: stayput::backend::lean::Tls::trusting(rustls::RootCertStore::empty()),
+        tls: None,
     };
     Arc::new(Lean::new(settings, identities))
 }
@@ -133,7 +134,7 @@ fn sdk(address: SocketAddr) -> Arc<dyn LambdaBackend> {
         .endpoint_url(format!("http://{address}"))
         .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials))
         .build();
-    Arc::new(stayput::backend::sdk::Sdk::new(&config))
+    Arc::new(stayput::backend::sdk::Sdk::new(stayput::aws::lambda_client(&config)))
 }
 
 /// The caller's credential.

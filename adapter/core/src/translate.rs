@@ -161,7 +161,6 @@ fn rejection(error: ApiError, limit: usize) -> Rejection {
         | ErrorCode::IncompleteSignature
         | ErrorCode::MissingAuthenticationToken
         | ErrorCode::UnrecognizedClient
-        | ErrorCode::IncompleteSignature
         | ErrorCode::InvalidSignature => refused(&error.code),
         ErrorCode::Other { ref name, .. } if name == SNAP_START_NOT_READY => {
             Rejection::NotReady(error.message)

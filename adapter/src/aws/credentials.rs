@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError};
+use aws_credential_types::provider::{
+    ProvideCredentials, SharedCredentialsProvider, error::CredentialsError,
+};
 use lambda_protocol::sigv4::{Credentials, SecretKey};
 
 use crate::backend::lean::{Identities, Identity};
@@ -11,7 +13,7 @@ use crate::backend::lean::{Identities, Identity};
 ///
 /// # Errors
 /// The chain has none: nothing can be signed.
-pub async fn first(
+pub(super) async fn first(
     provider: &SharedCredentialsProvider,
     identities: &Identities,
 ) -> Result<Option<SystemTime>, CredentialsError> {
@@ -26,7 +28,7 @@ pub async fn first(
 
 /// Renews them before they expire, for as long as it is polled. What it finds wrong goes to the log; the old ones
 /// count until they expire.
-pub async fn keep_fresh(
+pub(super) async fn keep_fresh(
     provider: SharedCredentialsProvider,
     identities: Identities,
     mut expires: Option<SystemTime>,

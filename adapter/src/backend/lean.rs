@@ -13,6 +13,7 @@ use http::{Request, Response, header, request};
 use http_body::Body as _;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Arriving, BackendError, BackendFuture, LambdaBackend, Reply, ReplyBody, reply};
 
@@ -38,13 +39,16 @@ pub struct LeanSettings {
     pub region: String,
     /// For TCP and TLS together.
     pub connect_limit: Duration,
+    /// Connections in use at a time. With all of them taken, calls wait, within their own deadline.
+    pub max_connections: usize,
     /// How long an idle connection is used again.
     pub keep_idle: Duration,
     /// How long an answer that has begun may stand still: the network's time, not the function's, as Lambda writes a
     /// buffered answer in one go.
     pub stall_limit: Duration,
+    /// For an `https` endpoint.
     #[cfg(feature = "tls")]
-    pub tls: Tls,
+    pub tls: Option<Tls>,
 }
 
 /// Signs each request and sends it over a pooled connection.
@@ -53,6 +57,7 @@ pub struct Lean {
     signer: identity::Signer,
     connector: Connector,
     pool: Arc<Pool>,
+    places: Arc<Semaphore>,
     stall_limit: Duration,
 }
 
@@ -61,6 +66,7 @@ pub struct Lean {
 pub struct Lease {
     sender: Sender,
     pool: Arc<Pool>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Lean {
@@ -74,16 +80,18 @@ impl Lean {
             #[cfg(feature = "tls")]
             tls: settings.tls,
         };
-        Self { signer, connector, pool, stall_limit: settings.stall_limit }
+        let places = Arc::new(Semaphore::new(settings.max_connections));
+        Self { signer, connector, pool, places, stall_limit: settings.stall_limit }
     }
 
     async fn invoke(&self, mut head: request::Parts, payload: Bytes) -> Result<Reply, BackendError> {
+        let place = Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed");
         self.address(&mut head);
         self.signer.sign(&mut head, &payload, SystemTime::now())?;
         let mut request = Request::from_parts(head, Full::new(payload));
         while let Some(mut sender) = self.pool.take(Instant::now()) {
             match sender.try_send_request(request).await {
-                Ok(response) => return self.read(response, sender).await,
+                Ok(response) => return self.read(response, sender, place).await,
                 // Not a byte of it was written where it comes back: the other side had closed this connection.
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
@@ -93,7 +101,7 @@ impl Lean {
         }
         let mut sender = self.connector.connect().await?;
         match sender.try_send_request(request).await {
-            Ok(response) => self.read(response, sender).await,
+            Ok(response) => self.read(response, sender, place).await,
             Err(mut error) => Err(match error.take_message() {
                 Some(_) => BackendError::Unreachable(error.into_error().into()),
                 None => BackendError::Broken(error.into_error().into()),
@@ -112,9 +120,14 @@ impl Lean {
     }
 
     /// A small answer is read at once and frees its connection; a large one is handed on as it comes.
-    async fn read(&self, response: Response<Incoming>, sender: Sender) -> Result<Reply, BackendError> {
+    async fn read(
+        &self,
+        response: Response<Incoming>,
+        sender: Sender,
+        place: OwnedSemaphorePermit,
+    ) -> Result<Reply, BackendError> {
         let (head, incoming) = response.into_parts();
-        let lease = Lease { sender, pool: Arc::clone(&self.pool) };
+        let lease = Lease { sender, pool: Arc::clone(&self.pool), _place: place };
         let small = incoming.size_hint().upper().is_some_and(|bytes| bytes <= SMALL_BYTES);
         let body = if small {
             let collected = reply::collect(incoming, usize::MAX).await;

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 
 use aws_sdk_lambda::{
     Client,
-    config::{http::HttpResponse, retry::RetryConfig},
+    config::http::HttpResponse,
     error::SdkError,
     operation::{RequestId as _, invoke::InvokeOutput},
     primitives::Blob,
@@ -19,15 +19,14 @@ use lambda_protocol::invoke::{
 
 use super::{BackendError, BackendFuture, LambdaBackend, Reply, ReplyBody};
 
-/// The SDK's client, with its retries off.
+/// The SDK's client.
 #[derive(Clone, Debug)]
 pub struct Sdk(Client);
 
 impl Sdk {
-    pub fn new(config: &aws_config::SdkConfig) -> Self {
-        // What was written is never sent again, and a 429 is the caller's to retry.
-        let config = aws_sdk_lambda::config::Builder::from(config).retry_config(RetryConfig::disabled());
-        Self(Client::from_conf(config.build()))
+    /// `client` must not try again by itself: what was written is never sent twice, and a 429 is the caller's to retry.
+    pub fn new(client: Client) -> Self {
+        Self(client)
     }
 
     async fn invoke(&self, head: request::Parts, payload: Bytes) -> Result<Reply, BackendError> {

@@ -5,8 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 use clap::Args;
 use lambda_local::{Function, function::Unavailable, template::Template};
 use serde_json::json;
-use stayput_core::{Credential, DIALECTS, keys::Right, table::Table};
-use tokio::{net::TcpListener, task::JoinSet};
+use stayput_core::{Credential, keys::Right, table::Table};
 
 use super::{
     Exit, Failure, curl,
@@ -14,22 +13,16 @@ use super::{
     listeners::bind,
     logging,
     options::{BuildOptions, ConfigOptions, GatewayOptions, LambdaOptions, ServiceOptions, TemplateOptions},
-    signals::{Signals, Stop},
+    signals::Signals,
+    station::Station,
     terminal::{print, print_json, say},
 };
 use crate::{
-    access_log::AccessLog,
-    admin::{self, Admin, Readiness},
-    backend,
-    buffer::BufferBudget,
+    backend::embedded::Embedded,
     config::{Config, Rows, dev, dev_key_from_environment, key},
     data_dir::DataDir,
-    gateway::Gateway,
-    metrics::{Levels, Metrics},
     routes::{self, ListedRoute},
-    rules::{LiveRules, Rules},
-    server,
-    telemetry::Telemetry,
+    rules::Rules,
 };
 
 /// Run everything on this machine: the gateway, Lambda and the template's functions
@@ -79,37 +72,18 @@ async fn run(config: Config, template: Template, build: BuildOptions, json: bool
     };
     let rules = rules(config.rows, &template, &secret);
     warn_of_dead_ends(&rules.table, &template);
-    let telemetry = Telemetry {
-        metrics: Arc::new(Metrics::new(&rules.table)),
-        log: Arc::new(AccessLog::start(config.gateway.log_format, std::io::stderr())?),
-    };
-    let buffers = BufferBudget::new(config.gateway.buffered_bytes);
-    let readiness = Readiness::default();
-    let stop = Stop::default();
-    let mut servers = JoinSet::new();
-    servers.spawn(serve_admin(admin_port, &telemetry, &buffers, &readiness, &stop));
-
+    let mut station = Station::start(&config.gateway, rules, admin_port)?;
     let embedded = tokio::select! {
         started = embedding.start(template, build.mode()) => started?,
         () = signals.asked() => return Ok(Exit::Done),
     };
-    let shown = Shown::new(urls, embedded.service.functions(), &rules, &secret);
-    let gateway = Arc::new(Gateway {
-        dialects: DIALECTS,
-        rules: Arc::new(LiveRules::new(rules)),
-        backend: Arc::new(backend::embedded::Embedded(embedded.service.clone())),
-        buffers,
-        telemetry,
-    });
-    servers.spawn(serve_gateway(gateway_port, gateway, &stop));
-    readiness.set(true);
+    let shown = Shown::new(urls, embedded.service.functions(), &station.rules.load(), &secret);
+    station.open(gateway_port, Arc::new(Embedded(embedded.service.clone())));
     shown.print(json);
 
     let ended = embedded.until_ended(signals.asked()).await;
     say("ending; calls that are running have 5 s to finish");
-    readiness.set(false);
-    stop.now();
-    while servers.join_next().await.is_some() {}
+    station.close().await;
     embedded.end().await;
     ended
 }
@@ -143,32 +117,6 @@ fn warn_of_dead_ends(table: &Table, template: &Template) {
     for name in names.into_iter().filter(|name| missing(name)) {
         say(format_args!("warning: the template has no function {name:?}, which the configuration names"));
     }
-}
-
-fn serve_admin(
-    port: TcpListener,
-    telemetry: &Telemetry,
-    buffers: &BufferBudget,
-    readiness: &Readiness,
-    stop: &Stop,
-) -> impl Future<Output = ()> + Send + use<> {
-    let (log, buffers) = (Arc::clone(&telemetry.log), buffers.clone());
-    let levels =
-        move || Levels { buffered_bytes: buffers.used_bytes(), dropped_log_lines: log.dropped_lines() };
-    let metrics = Arc::clone(&telemetry.metrics);
-    let admin = Admin { metrics, levels: Box::new(levels), readiness: readiness.clone() };
-    admin::serve(admin, port, stop.seen())
-}
-
-fn serve_gateway(
-    port: TcpListener,
-    gateway: Arc<Gateway>,
-    stop: &Stop,
-) -> impl Future<Output = ()> + Send + use<> {
-    server::serve(port, stop.seen(), move |request, peer| {
-        let gateway = Arc::clone(&gateway);
-        async move { gateway.serve(request, peer).await }
-    })
 }
 
 /// Where to find what.

@@ -21,7 +21,7 @@ pub(super) struct Connector {
     /// For TCP and TLS together.
     pub(super) limit: Duration,
     #[cfg(feature = "tls")]
-    pub(super) tls: super::tls::Tls,
+    pub(super) tls: Option<super::tls::Tls>,
 }
 
 impl Connector {
@@ -42,15 +42,14 @@ impl Connector {
         // A function may take 15 minutes: without these, routers on the way forget the connection.
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        if !self.origin.https {
+            return speak(stream).await;
+        }
         #[cfg(feature = "tls")]
-        if self.origin.https {
-            return speak(self.tls.connect(&self.origin.host, stream).await?).await;
+        if let Some(tls) = &self.tls {
+            return speak(tls.connect(&self.origin.host, stream).await?).await;
         }
-        #[cfg(not(feature = "tls"))]
-        if self.origin.https {
-            return Err(io::Error::other("this program was built without the feature `tls`"));
-        }
-        speak(stream).await
+        Err(io::Error::other("TLS is needed and was not set up"))
     }
 }
 

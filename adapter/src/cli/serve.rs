@@ -1,0 +1,83 @@
+//! `stayput serve`
+
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    Exit, Failure,
+    embedded::shown_url,
+    listeners::bind,
+    logging,
+    options::{AwsOptions, ConfigOptions, GatewayOptions, ServiceOptions},
+    signals::Signals,
+    station::Station,
+    terminal::{print, print_json, say},
+};
+use crate::{aws, config::Config, rules::Rules};
+
+/// Stand in front of AWS Lambda: the gateway alone, for production
+///
+/// Functions and keys are those of the configuration file. Region, credentials and endpoint are found as every AWS
+/// SDK finds them.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  stayput serve --config stayput.toml --listen 0.0.0.0:8080")]
+pub(super) struct Serve {
+    #[command(flatten)]
+    config: ConfigOptions,
+    #[command(flatten)]
+    gateway: GatewayOptions,
+    #[command(flatten)]
+    aws: AwsOptions,
+    #[command(flatten)]
+    service: ServiceOptions,
+}
+
+impl Serve {
+    pub(super) fn run(self, json: bool) -> Result<Exit, Failure> {
+        let flags = [self.gateway.flags(), self.aws.flags(), self.service.flags()].concat();
+        let mut config = self.config.load(flags)?;
+        let rules = config.rows.take().map(|rows| Rules { keys: rows.keyring(), table: rows.table });
+        let rules = rules.filter(|rules| !rules.table.is_empty());
+        let Some(rules) = rules else {
+            return Err(Failure::usage(
+                "there is no function to serve; write [[function]] and [[key]] rows into stayput.toml",
+            ));
+        };
+        logging::start(&config.gateway)?;
+        // The workers have runtimes of their own; this one serves the admin listener and waits for signals.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(run(&config, rules, json))
+    }
+}
+
+async fn run(config: &Config, rules: Rules, json: bool) -> Result<Exit, Failure> {
+    let mut signals = Signals::listen()?;
+    let port = bind(config.gateway.listen, "--listen").await?;
+    let admin_port = bind(config.gateway.admin_listen, "--admin-listen").await?;
+    let urls = (shown_url(port.local_addr()?), shown_url(admin_port.local_addr()?));
+    let mut station = Station::start(&config.gateway, rules, admin_port)?;
+    let lambda = tokio::select! {
+        lambda = aws::backend(&config.aws) => lambda.map_err(|cause| Failure::unreachable("Lambda cannot be called").because(&cause))?,
+        () = signals.asked() => return Ok(Exit::Done),
+    };
+    station.open(port, lambda.backend);
+    show(&urls, &lambda.endpoint, json);
+    tokio::select! {
+        () = lambda.upkeep => {}
+        () = signals.asked() => {}
+    }
+    say("ending; calls that are running have 5 s to finish");
+    station.close().await;
+    Ok(Exit::Done)
+}
+
+fn show((gateway, admin): &(String, String), lambda: &str, json: bool) {
+    if json {
+        let urls = json!({ "gateway": gateway, "admin": admin, "lambda": lambda });
+        print_json(&json!({ "ready": true, "urls": urls }));
+    } else {
+        print(format_args!(
+            "gateway  {gateway}\nadmin    {admin}\nlambda   {lambda}\n\nready; SIGTERM ends it"
+        ));
+    }
+}
