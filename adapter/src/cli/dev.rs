@@ -28,10 +28,10 @@ use crate::{
     buffer::BufferBudget,
     config::{Config, Rows, dev, dev_key_from_environment, key},
     data_dir::DataDir,
+    front,
     gateway::Gateway,
     metrics::{Levels, Metrics},
     routes::{self, ListedRoute},
-    server,
     telemetry::Telemetry,
 };
 
@@ -166,10 +166,14 @@ fn serve_gateway(
     gateway: Arc<Gateway>,
     stop: &Stop,
 ) -> impl Future<Output = ()> + Send + use<> {
-    server::serve(port, stop.seen(), move |request, peer| {
-        let gateway = Arc::clone(&gateway);
-        async move { gateway.serve(request, peer).await }
-    })
+    let stop = stop.seen();
+    async move {
+        front::serve_here(port, front::Limits::default(), stop, move |request, peer| {
+            let gateway = Arc::clone(&gateway);
+            async move { gateway.serve(request, peer).await }
+        })
+        .await;
+    }
 }
 
 /// Where to find what.
