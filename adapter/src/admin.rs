@@ -17,8 +17,8 @@ use tokio::net::TcpListener;
 
 use crate::{
     body::Body,
+    front,
     metrics::{self, Levels, Metrics},
-    server,
 };
 
 /// What the operator may ask.
@@ -46,7 +46,7 @@ impl Readiness {
 /// Answers on `listener` until `stop` is ready.
 pub async fn serve(admin: Admin, listener: TcpListener, stop: impl Future<Output = ()>) {
     let admin = Arc::new(admin);
-    server::serve(listener, stop, move |request, _| {
+    front::serve_here(listener, front::Limits::default(), stop, move |request, _| {
         let answer = admin.answer(&request);
         async move { answer }
     })

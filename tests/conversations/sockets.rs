@@ -16,10 +16,10 @@ use stayput::{
     backend::{BackendError, BackendFuture, LambdaBackend, Reply, ReplyBody},
     buffer::BufferBudget,
     config::LogFormat,
+    front,
     gateway::Gateway,
     metrics::Metrics,
     rules::{LiveRules, Rules},
-    server,
     telemetry::Telemetry,
 };
 use stayput_core::Dialect;
@@ -60,10 +60,15 @@ impl SocketGateway {
         let stopped = async move {
             let _dropped = stopped.await;
         };
-        runtime.spawn(server::serve(listener, stopped, move |request, peer| {
-            let gateway = Arc::clone(&gateway);
-            async move { gateway.serve(request, peer).await }
-        }));
+        runtime.spawn(front::serve_here(
+            listener,
+            front::Limits::default(),
+            stopped,
+            move |request, peer| {
+                let gateway = Arc::clone(&gateway);
+                async move { gateway.serve(request, peer).await }
+            },
+        ));
         Ok(Self { address, lambda, _stop: stop, _runtime: runtime })
     }
 

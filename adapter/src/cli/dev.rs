@@ -78,7 +78,7 @@ async fn run(config: Config, template: Template, build: BuildOptions, json: bool
         () = signals.asked() => return Ok(Exit::Done),
     };
     let shown = Shown::new(urls, embedded.service.functions(), &station.rules.load(), &secret);
-    station.open(gateway_port, Arc::new(Embedded(embedded.service.clone())));
+    station.open_here(gateway_port, Arc::new(Embedded(embedded.service.clone())));
     shown.print(json);
 
     let ended = embedded.until_ended(signals.asked()).await;

@@ -1,12 +1,14 @@
 //! `stayput serve`
 
+use std::num::NonZeroUsize;
+
 use clap::Args;
 use serde_json::json;
 
 use super::{
     Exit, Failure,
     embedded::shown_url,
-    listeners::bind,
+    listeners::{self, bind},
     logging,
     options::{AwsOptions, ConfigOptions, GatewayOptions, ServiceOptions},
     signals::Signals,
@@ -52,9 +54,10 @@ impl Serve {
 
 async fn run(config: &Config, rules: Rules, json: bool) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
-    let port = bind(config.gateway.listen, "--listen").await?;
+    let workers = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let port = listeners::listen(config.gateway.listen, workers, "--listen")?;
     let admin_port = bind(config.gateway.admin_listen, "--admin-listen").await?;
-    let urls = (shown_url(port.local_addr()?), shown_url(admin_port.local_addr()?));
+    let urls = (shown_url(port.local_addr()), shown_url(admin_port.local_addr()?));
     let mut station = Station::start(&config.gateway, rules, admin_port)?;
     let lambda = tokio::select! {
         lambda = aws::backend(&config.aws) => lambda.map_err(|cause| Failure::unreachable("Lambda cannot be called").because(&cause))?,
@@ -66,7 +69,7 @@ async fn run(config: &Config, rules: Rules, json: bool) -> Result<Exit, Failure>
         () = lambda.upkeep => {}
         () = signals.asked() => {}
     }
-    say("ending; calls that are running have 5 s to finish");
+    say("ending; calls that are running have 25 s to finish");
     station.close().await;
     Ok(Exit::Done)
 }

@@ -1,7 +1,9 @@
 //! What `dev` and `serve` have in common: rules, telemetry, the admin listener, the gateway's port, and the end of it.
 
-use std::{io, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
+use http::{Request, Response};
+use hyper::body::Incoming;
 use stayput_core::DIALECTS;
 use tokio::{net::TcpListener, task::JoinSet};
 
@@ -10,12 +12,13 @@ use crate::{
     access_log::AccessLog,
     admin::{self, Admin, Readiness},
     backend::LambdaBackend,
+    body::Body,
     buffer::BufferBudget,
     config::GatewaySettings,
+    front::{self, DRAIN_SERVE, Limits, Listening},
     gateway::Gateway,
     metrics::{Levels, Metrics},
     rules::{LiveRules, Rules},
-    server,
     telemetry::Telemetry,
 };
 
@@ -61,20 +64,39 @@ impl Station {
         Admin { metrics, levels: Box::new(levels), readiness: self.readiness.clone() }
     }
 
-    /// Lets callers in.
-    pub(super) fn open(&mut self, port: TcpListener, backend: Arc<dyn LambdaBackend>) {
-        let gateway = Arc::new(Gateway {
+    /// Lets callers in, on threads of their own, one for each of the listeners.
+    pub(super) fn open(&mut self, listening: Listening, backend: Arc<dyn LambdaBackend>) {
+        let gateway = self.gateway(backend);
+        let limits = Limits { drain: DRAIN_SERVE, ..Limits::default() };
+        let stop = self.stop.seen();
+        self.servers.spawn(async move {
+            let handler = move |request, peer| answer(Arc::clone(&gateway), request, peer);
+            if let Err(error) = front::serve(listening, limits, stop, handler).await {
+                tracing::error!(%error, "the gateway's threads could not all be started");
+            }
+        });
+        self.readiness.set(true);
+    }
+
+    /// Lets callers in, on this runtime.
+    pub(super) fn open_here(&mut self, port: TcpListener, backend: Arc<dyn LambdaBackend>) {
+        let gateway = self.gateway(backend);
+        let stop = self.stop.seen();
+        self.servers.spawn(async move {
+            let handler = move |request, peer| answer(Arc::clone(&gateway), request, peer);
+            front::serve_here(port, Limits::default(), stop, handler).await;
+        });
+        self.readiness.set(true);
+    }
+
+    fn gateway(&self, backend: Arc<dyn LambdaBackend>) -> Arc<Gateway> {
+        Arc::new(Gateway {
             dialects: DIALECTS,
             rules: Arc::clone(&self.rules),
             backend,
             buffers: self.buffers.clone(),
             telemetry: self.telemetry.clone(),
-        });
-        self.servers.spawn(server::serve(port, self.stop.seen(), move |request, peer| {
-            let gateway = Arc::clone(&gateway);
-            async move { gateway.serve(request, peer).await }
-        }));
-        self.readiness.set(true);
+        })
     }
 
     /// Sends no more traffic here, then takes none, then lets the calls that were accepted finish.
@@ -83,4 +105,8 @@ impl Station {
         self.stop.now();
         while self.servers.join_next().await.is_some() {}
     }
+}
+
+async fn answer(gateway: Arc<Gateway>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    gateway.serve(request, peer).await
 }

@@ -1,0 +1,121 @@
+//! One connection: hyper between the gate and the handler.
+
+use std::{
+    convert::Infallible,
+    future::{Future, poll_fn},
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header};
+use http_body::{Frame, SizeHint};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{
+    gate::Gate,
+    pulse::{InFlight, Pulse, Stage},
+};
+
+/// Speaks HTTP on `stream` until it is over.
+pub(super) async fn serve<S, H, F, B>(
+    stream: S,
+    peer: SocketAddr,
+    pulse: Arc<Pulse>,
+    linger_bytes: u64,
+    handler: H,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+    H: Fn(Request<Incoming>, SocketAddr) -> F,
+    F: Future<Output = Response<B>>,
+    B: http_body::Body<Data = Bytes> + Unpin + 'static,
+    B::Error: std::error::Error + Send + Sync,
+{
+    poll_fn(|context| {
+        pulse.wake_with(context.waker());
+        Poll::Ready(())
+    })
+    .await;
+    pulse.stage(Stage::Http);
+    let gate = Gate::new(stream, Arc::clone(&pulse), linger_bytes);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let call = pulse.call_begins();
+        // Only the gate's stand-in has such a target.
+        let refusal = if request.uri().path().starts_with('/') { None } else { pulse.refusal() };
+        let answer = match refusal {
+            None => Ok(handler(request, peer)),
+            Some(refusal) => Err(refusal),
+        };
+        async move {
+            let mut answer = match answer {
+                Ok(answer) => answer.await.map(Content::Handlers),
+                Err(refusal) => {
+                    tracing::debug!(%peer, ?refusal, "a request was refused");
+                    refusal.answer().map(Content::Own)
+                }
+            };
+            if call.is_last() {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer.map(|content| Answer { content, _call: call }))
+        }
+    });
+    // No timer of hyper's: the watcher has them all.
+    let connection = http1::Builder::new()
+        .header_read_timeout(None)
+        .max_buf_size(MAX_BUFFER_BYTES)
+        .serve_connection(TokioIo::new(gate), service);
+    // A connection that breaks is the caller's affair; requests on it have their own line in the log.
+    let _broken = connection.await;
+}
+
+/// An answer's body. While it lasts, its call does.
+struct Answer<B> {
+    content: Content<B>,
+    _call: InFlight,
+}
+
+enum Content<B> {
+    Own(Bytes),
+    Handlers(B),
+}
+
+impl<B> http_body::Body for Answer<B>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match &mut self.content {
+            Content::Own(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Content::Own(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Handlers(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Own(bytes) => bytes.is_empty(),
+            Content::Handlers(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Handlers(body) => body.size_hint(),
+        }
+    }
+}
+
+/// The most that hyper reads at a time, which it reaches only for callers who send that much at a time.
+const MAX_BUFFER_BYTES: usize = 256 * 1024;
