@@ -351,3 +351,27 @@ fn a_port_that_is_taken_is_refused_with_the_flag_to_change_it() {
         assert_eq!(text(&output.stderr), expected);
     }
 }
+
+#[test]
+fn signatures_need_an_access_key_to_be_judged_by() {
+    let shell = Shell::with("template.yaml", TEMPLATE);
+    let check = |id, secret, token, expected: &str| {
+        let mut command = shell.command("lambda --no-build --listen 127.0.0.1:0 --require-signatures");
+        for (name, value) in
+            [("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret), ("AWS_SESSION_TOKEN", token)]
+        {
+            command.env(name, value);
+        }
+        let output = command.stdin(Stdio::null()).output().expect("stayput starts");
+        assert_eq!(output.status.code(), Some(2));
+        let stderr = text(&output.stderr);
+        let end = "; set the access key with which callers will sign\n";
+        assert_eq!(stderr, format!("--require-signatures: {expected}{end}"));
+        assert!(secret.is_empty() || !stderr.contains(secret), "{stderr}");
+    };
+    check("", "hush", "", "AWS_ACCESS_KEY_ID is not set");
+    check("AKIDEXAMPLE", "", "", "AWS_SECRET_ACCESS_KEY is not set");
+    let id = "an access key id has 1 to 128 visible ASCII characters, without / , or =";
+    check("a/b", "hush", "", id);
+    check("AKIDEXAMPLE", "hush", "t t", "a session token has one or more visible ASCII characters");
+}

@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use lambda_protocol::sigv4::{Credentials, SecretKey};
 use stayput_core::{Credential, keys::Keyring, table::Table};
 
 pub mod dev;
@@ -166,6 +167,18 @@ pub fn dev_key_from_environment() -> Option<Credential> {
     (!secret.is_empty()).then(|| Credential::new(secret))
 }
 
+/// The access key that the environment gives, in the variables that every AWS tool reads.
+///
+/// # Errors
+/// Which variable is missing, or which part is unusable; nothing of what they hold.
+pub fn aws_credentials_from_environment() -> Result<Credentials, String> {
+    let given = |name: &'static str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let needed = |name| given(name).ok_or_else(|| format!("{name} is not set"));
+    let (id, secret) = (needed(AWS_ACCESS_KEY_ID)?, needed(AWS_SECRET_ACCESS_KEY)?);
+    let credentials = Credentials::new(id, SecretKey::new(secret), given(AWS_SESSION_TOKEN).as_deref());
+    credentials.map_err(|error| error.to_string())
+}
+
 fn read_file(path: &Path) -> Result<SourceFile, ConfigError> {
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text));
@@ -193,6 +206,10 @@ const USUAL_FILE: &str = "stayput.toml";
 const PREFIX: &str = "STAYPUT_";
 const CONFIG: &str = "STAYPUT_CONFIG";
 const DEV_KEY: &str = "STAYPUT_DEV_KEY";
+
+const AWS_ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+const AWS_SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 
 /// Ours: 10,000 functions and keys take about 3 MB.
 const MAX_FILE_BYTES: u64 = 16 << 20;

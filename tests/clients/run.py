@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
-"""Installs the real clients, starts `stayput dev`, runs every client against it, counts. Standard library only."""
+"""Installs the real clients, starts `stayput dev` and a strict `stayput lambda`, runs every client, counts.
 
+Standard library only.
+"""
+
+import contextlib
 import os
 import pathlib
 import secrets
@@ -18,6 +22,8 @@ NODE = PLACE / "node"
 
 GATEWAY = "http://127.0.0.1:8080"
 LAMBDA = "http://127.0.0.1:9000"
+STRICT_LAMBDA = "http://127.0.0.1:9001"
+STRICT = ["lambda", "--require-signatures", "--listen", STRICT_LAMBDA.removeprefix("http://")]
 READY_SECONDS = 600
 CLIENT_SECONDS = 900
 
@@ -28,12 +34,11 @@ def main():
     build(["cargo", "build", "--locked", "--bin", "stayput"], environment)
     build(["cargo", "build", "--locked", "--manifest-path", str(HERE / "rust/Cargo.toml")],
           {**environment, "CARGO_TARGET_DIR": str(PLACE / "rust")})
-    dev = start_dev(environment)
-    try:
+    with running(["dev"], environment):
         results = [run(name, command, environment) for name, command in clients()]
-    finally:
-        dev.send_signal(signal.SIGINT)
-        dev.wait(timeout=20)
+    # `dev` has built the functions.
+    with running([*STRICT, "--no-build"], environment):
+        results += [run(name, command, environment) for name, command in strict_clients()]
     passed = sum(ok for ok, _ in results)
     failed = sum(bad for _, bad in results)
     print(f"clients: {passed} passed, {failed} failed", flush=True)
@@ -54,6 +59,10 @@ def clients():
     ]
 
 
+def strict_clients():
+    return [("boto3-signatures", [str(VENV / "bin/python"), str(HERE / "python/boto3_signatures.py")])]
+
+
 def install():
     """Python packages into a virtual environment, Node's into a folder; both are kept between runs."""
     if not (VENV / "bin/python").exists():
@@ -72,6 +81,7 @@ def client_environment():
         "VIRTUAL_ENV": str(VENV),
         "STAYPUT_URL": GATEWAY,
         "STAYPUT_LAMBDA_URL": LAMBDA,
+        "STAYPUT_STRICT_LAMBDA_URL": STRICT_LAMBDA,
         "STAYPUT_DEV_KEY": secrets.token_urlsafe(32),
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "not-a-secret",
@@ -82,24 +92,29 @@ def client_environment():
     }
 
 
-def start_dev(environment):
-    """Starts `dev` and returns once it has said that it is ready."""
-    dev = subprocess.Popen([str(ROOT / "target/debug/stayput"), "dev", "--data-dir", str(PLACE / "data")],
-                           cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+@contextlib.contextmanager
+def running(verb, environment):
+    """Starts `stayput` with this verb, goes on once it has said that it is ready, and ends it afterwards."""
+    stayput = subprocess.Popen([str(ROOT / "target/debug/stayput"), *verb, "--data-dir", str(PLACE / "data")],
+                               cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     ready = threading.Event()
 
     def watch():
-        for line in dev.stdout:
-            print(f"dev | {line}", end="", flush=True)
+        for line in stayput.stdout:
+            print(f"{verb[0]} | {line}", end="", flush=True)
             if line.startswith("ready"):
                 ready.set()
         ready.set()
 
     threading.Thread(target=watch, daemon=True).start()
-    if not ready.wait(READY_SECONDS) or dev.poll() is not None:
-        dev.kill()
-        sys.exit("`stayput dev` did not get ready")
-    return dev
+    if not ready.wait(READY_SECONDS) or stayput.poll() is not None:
+        stayput.kill()
+        sys.exit(f"`stayput {verb[0]}` did not get ready")
+    try:
+        yield
+    finally:
+        stayput.send_signal(signal.SIGINT)
+        stayput.wait(timeout=20)
 
 
 def run(name, command, environment):

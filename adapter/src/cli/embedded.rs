@@ -8,7 +8,7 @@ use std::{
 };
 
 use lambda_local::{
-    LocalLambda, LogSink, Settings,
+    LocalLambda, LogSink, Settings, Signatures,
     languages::{self, Tools},
     rust_build::BuildMode,
     template::Template,
@@ -23,7 +23,9 @@ use crate::config::Config;
 /// The service's ports and its warden: what must be ours before anything long begins.
 pub(super) struct Embedding {
     listeners: Vec<TcpListener>,
+    listen: SocketAddr,
     url: String,
+    signatures: Signatures,
     warden: Warden,
     tools: Tools,
     concurrency: u32,
@@ -43,19 +45,26 @@ impl Embedding {
     /// A port is taken, or the warden cannot be started.
     pub(super) async fn prepare(config: &Config, flag: &str) -> Result<Self, Failure> {
         let listeners = bind_both(config.lambda.listen, flag).await?;
-        if !config.lambda.listen.ip().is_loopback() {
-            let address = config.lambda.listen;
-            say(format_args!(
-                "warning: Lambda's API asks for no credential, and {address} can be reached from elsewhere"
-            ));
-        }
         let url = shown_url(listeners.first().expect("one at least").local_addr()?);
         // Before the limit below is raised: functions keep the one that this process was given.
         let warden =
             start_warden().map_err(|cause| Failure::usage("the warden cannot be started").because(&cause))?;
         allow_many_files();
         let tools = Tools::from_environment(path::absolute(&config.gateway.data_dir)?);
-        Ok(Self { listeners, url, warden, tools, concurrency: config.lambda.concurrency.get() })
+        Ok(Self {
+            listeners,
+            listen: config.lambda.listen,
+            url,
+            signatures: Signatures::Ignored,
+            warden,
+            tools,
+            concurrency: config.lambda.concurrency.get(),
+        })
+    }
+
+    /// Whose requests are answered; without this, everybody's.
+    pub(super) fn asking_for(self, signatures: Signatures) -> Self {
+        Self { signatures, ..self }
     }
 
     /// Where the service answers.
@@ -65,6 +74,12 @@ impl Embedding {
 
     /// Builds the functions, then serves Lambda's API. Cancel by dropping.
     pub(super) async fn start(self, template: Template, mode: BuildMode) -> Result<Embedded, Failure> {
+        if matches!(self.signatures, Signatures::Ignored) && !self.listen.ip().is_loopback() {
+            let address = self.listen;
+            say(format_args!(
+                "warning: Lambda's API asks for no credential, and {address} can be reached from elsewhere"
+            ));
+        }
         for note in &template.notes {
             say(format_args!("note: {}", note.message));
         }
@@ -72,6 +87,7 @@ impl Embedding {
             account_concurrency: self.concurrency,
             endpoint: Some(self.url),
             path: self.tools.search_path.clone(),
+            signatures: self.signatures,
             ..Settings::default()
         };
         let functions = languages::prepare(template.functions, &self.tools, mode).await;

@@ -1,7 +1,7 @@
 //! `stayput lambda`
 
 use clap::Args;
-use lambda_local::template::Template;
+use lambda_local::{Signatures, template::Template};
 use serde_json::json;
 
 use super::{
@@ -12,7 +12,10 @@ use super::{
     signals::Signals,
     terminal::{print, print_json},
 };
-use crate::{config::Config, data_dir::DataDir};
+use crate::{
+    config::{self, Config},
+    data_dir::DataDir,
+};
 
 /// Run the embedded Lambda service alone, for AWS SDKs and `cargo lambda invoke`
 #[derive(Args, Debug)]
@@ -24,6 +27,10 @@ pub(super) struct Lambda {
     config: ConfigOptions,
     #[command(flatten)]
     lambda: OwnLambdaOptions,
+    /// Answer only what is signed with the access key in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if set,
+    /// AWS_SESSION_TOKEN
+    #[arg(long)]
+    require_signatures: bool,
     #[command(flatten)]
     service: ServiceOptions,
     #[command(flatten)]
@@ -32,17 +39,36 @@ pub(super) struct Lambda {
 
 impl Lambda {
     pub(super) fn run(self, json: bool) -> Result<Exit, Failure> {
+        let signatures = signatures(self.require_signatures)?;
         let config = self.config.load([self.lambda.flags(), self.service.flags()].concat())?;
         let template = self.template.load()?;
         logging::start(&config.gateway)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(run(&config, template, self.build, json))
+        runtime.block_on(run(&config, signatures, template, self.build, json))
     }
 }
 
-async fn run(config: &Config, template: Template, build: BuildOptions, json: bool) -> Result<Exit, Failure> {
+fn signatures(required: bool) -> Result<Signatures, Failure> {
+    if !required {
+        return Ok(Signatures::Ignored);
+    }
+    let credentials = config::aws_credentials_from_environment();
+    credentials.map(Signatures::Required).map_err(|why| {
+        Failure::usage(format_args!(
+            "--require-signatures: {why}; set the access key with which callers will sign"
+        ))
+    })
+}
+
+async fn run(
+    config: &Config,
+    signatures: Signatures,
+    template: Template,
+    build: BuildOptions,
+    json: bool,
+) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
-    let embedding = Embedding::prepare(config, "--listen").await?;
+    let embedding = Embedding::prepare(config, "--listen").await?.asking_for(signatures);
     let _data_dir = DataDir::open(&config.gateway.data_dir)?;
     let url = embedding.url().to_owned();
     let embedded = tokio::select! {

@@ -1,19 +1,28 @@
 //! Lambda's HTTP API on a socket.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header::EXPECT};
+use http::{Request, Response, StatusCode, header::EXPECT, request};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use lambda_protocol::{api_error::ApiError, quotas::SYNC_REQUEST_BYTES};
+use lambda_protocol::{
+    api_error::ApiError,
+    quotas::SYNC_REQUEST_BYTES,
+    sigv4::{self, Verifier},
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     task::JoinSet,
     time::{sleep, timeout},
 };
+use uuid::Uuid;
 
 use crate::{
     body::{self, Incomplete},
@@ -70,21 +79,66 @@ async fn connection(local: LocalLambda, stream: TcpStream) {
 
 async fn answer(local: &LocalLambda, request: Request<Incoming>) -> Response<Bytes> {
     let (head, mut body) = request.into_parts();
-    let refused = match local.admit(&head) {
-        Err(refused) => refused,
-        Ok(admitted) => match timeout(BODY_TIME, body::collect(&mut body, SYNC_REQUEST_BYTES)).await {
-            Ok(Ok(collected)) => return local.run(admitted, collected.bytes).await,
-            Ok(Err(Incomplete::TooLarge)) => {
-                Refused { error: ApiError::too_large_sync(), request_id: admitted.request_id }
-            }
-            Ok(Err(Incomplete::Cut)) | Err(_) => return cut(),
-        },
+    let answered = match local.verifier() {
+        None => answer_anyone(local, &head, &mut body).await,
+        Some(verifier) => answer_signed(local, verifier, &head, &mut body).await,
+    };
+    let refused = match answered {
+        Ok(response) => return response,
+        Err(Stopped::Cut) => return cut(),
+        Err(Stopped::Refused(refused)) => refused,
     };
     // A client that waits to be told to go on has sent nothing to be read.
     if !head.headers.contains_key(EXPECT) {
         let _ = timeout(BODY_TIME, body::discard(&mut body)).await;
     }
     refused.answer()
+}
+
+async fn answer_anyone(
+    local: &LocalLambda,
+    head: &request::Parts,
+    body: &mut Incoming,
+) -> Result<Response<Bytes>, Stopped> {
+    let admitted = local.admit(head)?;
+    let payload = collect(body, admitted.request_id).await?;
+    Ok(local.run(admitted, payload).await)
+}
+
+/// Whoever has not signed learns nothing of functions: who calls is known before what is called is looked at.
+async fn answer_signed(
+    local: &LocalLambda,
+    verifier: &Verifier,
+    head: &request::Parts,
+    body: &mut Incoming,
+) -> Result<Response<Bytes>, Stopped> {
+    let claim = verifier.read(head, SystemTime::now()).map_err(Refused::unread)?;
+    let payload = collect(body, Uuid::new_v4()).await?;
+    claim.verify(head, &sigv4::payload_hash(&payload)).map_err(Refused::unread)?;
+    Ok(local.run(local.admit(head)?, payload).await)
+}
+
+async fn collect(body: &mut Incoming, request_id: Uuid) -> Result<Bytes, Stopped> {
+    match timeout(BODY_TIME, body::collect(body, SYNC_REQUEST_BYTES)).await {
+        Ok(Ok(collected)) => Ok(collected.bytes),
+        Ok(Err(Incomplete::TooLarge)) => {
+            Err(Stopped::Refused(Refused { error: ApiError::too_large_sync(), request_id }))
+        }
+        Ok(Err(Incomplete::Cut)) | Err(_) => Err(Stopped::Cut),
+    }
+}
+
+/// Why a request was not run.
+enum Stopped {
+    Refused(Refused),
+    /// Its body never came to an end.
+    Cut,
+}
+
+impl From<Refused> for Stopped {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
 }
 
 /// For a client that is no longer there to read it, or does not come to the end of what it sends.

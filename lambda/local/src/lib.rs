@@ -22,4 +22,4 @@ pub mod warden;
 pub use function::{Function, Program};
 pub use logs::LogSink;
 pub use service::LocalLambda;
-pub use settings::Settings;
+pub use settings::{Settings, Signatures};

@@ -8,6 +8,7 @@ use lambda_protocol::{
     api_error::{ApiError, ErrorCode},
     fault::Fault,
     invoke::{InvocationType, Invoke, InvokeReply, LogType, X_AMZN_REQUEST_ID},
+    sigv4::Verifier,
 };
 use tokio::{net::TcpListener, sync::oneshot};
 use uuid::Uuid;
@@ -32,6 +33,7 @@ use crate::{
 pub struct LocalLambda {
     functions: Arc<Functions>,
     driver: Arc<Driver>,
+    verifier: Option<Arc<Verifier>>,
 }
 
 impl LocalLambda {
@@ -50,8 +52,9 @@ impl LocalLambda {
     ) -> io::Result<Self> {
         settings.check().map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
         let functions = Arc::new(Functions::new(functions));
+        let verifier = settings.verifier().map(Arc::new);
         let driver = Driver::start(settings, functions.all().to_vec(), warden, logs);
-        Ok(Self { functions, driver })
+        Ok(Self { functions, driver, verifier })
     }
 
     /// Answers a request of Lambda's HTTP API as the socket would. The future may be dropped: an invocation that
@@ -88,14 +91,19 @@ impl LocalLambda {
         self.driver.closing()
     }
 
+    /// Present where a request must be signed.
+    pub(crate) fn verifier(&self) -> Option<&Verifier> {
+        self.verifier.as_deref()
+    }
+
     /// Everything that can be decided before the body is read.
     ///
     /// # Errors
     /// The request goes no further.
     pub(crate) fn admit(&self, head: &request::Parts) -> Result<Admitted, Refused> {
         let invoke = match Invoke::decode(head) {
-            None => return Err(Refused { error: unknown_operation(), request_id: Uuid::new_v4() }),
-            Some(Err(error)) => return Err(Refused { error, request_id: Uuid::new_v4() }),
+            None => return Err(Refused::unread(unknown_operation())),
+            Some(Err(error)) => return Err(Refused::unread(error)),
             Some(Ok(invoke)) => invoke,
         };
         let request_id = invoke.request_id.unwrap_or_else(Uuid::new_v4);
@@ -182,6 +190,11 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
+    /// For a request whose own id nobody has read.
+    pub(crate) fn unread(error: ApiError) -> Self {
+        Self { error, request_id: Uuid::new_v4() }
+    }
+
     pub(crate) fn answer(&self) -> Response<Bytes> {
         let (mut head, body) = self.error.encode();
         head.headers.insert(X_AMZN_REQUEST_ID, id_header(self.request_id));

@@ -2,6 +2,8 @@
 
 use std::{ffi::OsString, time::Duration};
 
+use lambda_protocol::sigv4::{Credentials, Verifier};
+
 /// The account that the service stands in for, and its limits.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -24,6 +26,18 @@ pub struct Settings {
     /// Where programs are looked for before Lambda's own directories: the host's `PATH`, so that functions find
     /// the interpreters and tools that their owner has. Default: nothing.
     pub path: OsString,
+    /// Whose requests are answered on the socket. Default: everybody's.
+    pub signatures: Signatures,
+}
+
+/// What is asked of those who call on the socket. Calls from within the process are not asked.
+#[derive(Clone, Debug, Default)]
+pub enum Signatures {
+    /// Any signature will do, and so will none: tools send stand-ins.
+    #[default]
+    Ignored,
+    /// AWS Signature Version 4 with this access key, as Lambda asks for it.
+    Required(Credentials),
 }
 
 impl Settings {
@@ -39,6 +53,18 @@ impl Settings {
         }
         Ok(())
     }
+
+    /// Judges the requests on the socket, where signatures are required.
+    pub(crate) fn verifier(&self) -> Option<Verifier> {
+        match &self.signatures {
+            Signatures::Ignored => None,
+            Signatures::Required(credentials) => Some(Verifier {
+                credentials: credentials.clone(),
+                region: self.region.clone(),
+                service: "lambda".to_owned(),
+            }),
+        }
+    }
 }
 
 const ACCOUNT_DIGITS: usize = 12;
@@ -53,6 +79,7 @@ impl Default for Settings {
             init_limit: Duration::from_secs(10),
             endpoint: None,
             path: OsString::new(),
+            signatures: Signatures::Ignored,
         }
     }
 }

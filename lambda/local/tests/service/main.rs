@@ -8,5 +8,6 @@ mod concurrency;
 mod endings;
 mod log;
 mod running;
+mod signatures;
 mod socket;
 mod starts;
