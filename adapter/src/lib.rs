@@ -14,4 +14,5 @@ pub mod metrics;
 pub mod routes;
 pub mod secret;
 pub mod server;
+pub mod stripe;
 pub mod telemetry;

@@ -82,10 +82,8 @@ async fn run(config: Config, template: Template, build: BuildOptions, json: bool
     };
     let (table, keys) = rows(config.rows, &template, &secret);
     warn_of_dead_ends(&table, &template);
-    let telemetry = Telemetry {
-        metrics: Arc::new(Metrics::new(&table)),
-        log: Arc::new(AccessLog::start(config.gateway.log_format, std::io::stderr())?),
-    };
+    let log = AccessLog::start(config.gateway.log_format, std::io::stderr())?;
+    let telemetry = Telemetry::new(Arc::new(Metrics::new(&table)), Arc::new(log));
     let buffers = BufferBudget::new(config.gateway.buffered_bytes);
     let readiness = Readiness::default();
     let stop = Stop::default();
@@ -154,8 +152,11 @@ fn serve_admin(
     stop: &Stop,
 ) -> impl Future<Output = ()> + Send + use<> {
     let (log, buffers) = (Arc::clone(&telemetry.log), buffers.clone());
-    let levels =
-        move || Levels { buffered_bytes: buffers.used_bytes(), dropped_log_lines: log.dropped_lines() };
+    let levels = move || Levels {
+        buffered_bytes: buffers.used_bytes(),
+        dropped_log_lines: log.dropped_lines(),
+        ..Levels::default()
+    };
     let metrics = Arc::clone(&telemetry.metrics);
     let admin = Admin { metrics, levels: Box::new(levels), readiness: readiness.clone() };
     admin::serve(admin, port, stop.seen())

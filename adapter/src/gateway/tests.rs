@@ -57,7 +57,7 @@ fn gateway(log: Lines) -> Gateway {
         table: Arc::new(table),
         backend: Arc::new(Silent),
         buffers: BufferBudget::new(1_000),
-        telemetry: Telemetry { metrics, log },
+        telemetry: Telemetry::new(metrics, log),
     }
 }
 
