@@ -4,7 +4,11 @@
 mod calls;
 #[path = "program/dev.rs"]
 mod dev;
+#[path = "program/leaks.rs"]
+mod leaks;
 #[path = "program/limits.rs"]
 mod limits;
 #[path = "program/running.rs"]
 mod running;
+#[path = "program/trace.rs"]
+mod trace;

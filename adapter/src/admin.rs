@@ -111,7 +111,7 @@ mod tests {
         readiness.set(ready);
         Admin {
             metrics: Arc::new(Metrics::new(&Table::default())),
-            levels: Box::new(|| Levels { buffered_bytes: 7, dropped_log_lines: 0 }),
+            levels: Box::new(|| Levels { buffered_bytes: 7, ..Levels::default() }),
             readiness,
         }
     }

@@ -50,11 +50,13 @@ impl Gateway {
     {
         let clock = Instant::now();
         let (head, mut body) = request.into_parts();
+        let (id, started) = (Uuid::now_v7(), SystemTime::now());
         let mut exchange = Exchange {
             head: &head,
-            id: Uuid::now_v7(),
+            id,
+            trace: self.telemetry.trace(&head.headers, id, started),
             peer,
-            started: SystemTime::now(),
+            started,
             elapsed: Duration::ZERO,
         };
         let Some((dialect, admitted)) = self.recognise(&head, peer) else {
@@ -106,6 +108,7 @@ impl Gateway {
         let (body, mut share) = self.buffers.collect(&exchange.head.headers, body, limit).await?;
         let (invoke, payload) = translate::encode(dialect, exchange, invocation, body)?;
         let answer = self.ask(invocation, invoke, payload).await;
+        self.telemetry.called(answer.as_ref().err());
         let (outcome, body) =
             answer.inspect_err(|rejection| tell_operator(exchange, invocation, rejection))?;
         let body = match body {
@@ -150,8 +153,9 @@ impl Gateway {
         answered: Answered,
     ) -> Response<Body> {
         let Answered { outcome, body } = answered;
-        let rendered = dialect.render(exchange, admitted.call, &outcome);
-        self.trace(Some(dialect), exchange, Some(admitted), rendered.head.status, outcome.blame());
+        let mut rendered = dialect.render(exchange, admitted.call, &outcome);
+        exchange.trace.tell_caller(&mut rendered.head.headers);
+        self.trace(Some(dialect), exchange, Some(admitted), rendered.head.status, outcome.blame(), None);
         let body = match rendered.body {
             RenderedBody::AsIs => body,
             RenderedBody::Base64 => body.as_base64(),
@@ -167,8 +171,10 @@ impl Gateway {
         admitted: Option<Admission<'_>>,
         rejection: &Rejection,
     ) -> Response<Body> {
-        let rendered = dialect.reject(exchange, rejection);
-        self.trace(Some(dialect), exchange, admitted, rendered.head.status, Some(rejection.blame()));
+        let mut rendered = dialect.reject(exchange, rejection);
+        exchange.trace.tell_caller(&mut rendered.head.headers);
+        let (status, blame) = (rendered.head.status, Some(rejection.blame()));
+        self.trace(Some(dialect), exchange, admitted, status, blame, Some(rejection));
         let body = match rendered.body {
             RenderedBody::Own(own) => own,
             RenderedBody::AsIs | RenderedBody::Base64 => Bytes::new(),
@@ -180,7 +186,8 @@ impl Gateway {
         let mut response = Response::new(Body::whole(UNKNOWN_ROUTE));
         *response.status_mut() = StatusCode::NOT_FOUND;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.trace(None, exchange, None, response.status(), Some(Blame::Caller));
+        let (status, rejection) = (response.status(), Rejection::Route);
+        self.trace(None, exchange, None, status, Some(rejection.blame()), Some(&rejection));
         response
     }
 
@@ -191,16 +198,21 @@ impl Gateway {
         admitted: Option<Admission<'_>>,
         status: StatusCode,
         blame: Option<Blame>,
+        rejection: Option<&Rejection>,
     ) {
         self.telemetry.finished(&Finished {
             dialect: dialect.map_or(NO_DIALECT, |dialect| dialect.name()),
             function: admitted.map(|admitted| admitted.call.function.as_str()),
             key: admitted.map(|admitted| admitted.key),
             mode: admitted.map(|admitted| admitted.call.mode),
+            method: &exchange.head.method,
             status,
             blame,
+            rejection,
+            time: exchange.started + exchange.elapsed,
             duration: exchange.elapsed,
             request_id: exchange.id,
+            trace: exchange.trace,
             caller_id: dialect.and_then(|dialect| dialect.caller_id(exchange.head)).and_then(fit_for_a_log),
         });
     }
@@ -236,7 +248,8 @@ impl Drop for Waiting<'_> {
         let Some(clock) = self.clock else { return };
         let exchange = Exchange { elapsed: clock.elapsed(), ..self.exchange };
         let status = StatusCode::from_u16(CLIENT_CLOSED_REQUEST).expect("three digits");
-        self.gateway.trace(Some(self.dialect), &exchange, Some(self.admitted), status, Some(Blame::Caller));
+        let (dialect, admitted, blame) = (Some(self.dialect), Some(self.admitted), Some(Blame::Caller));
+        self.gateway.trace(dialect, &exchange, admitted, status, blame, None);
     }
 }
 

@@ -18,4 +18,5 @@ pub mod pieces;
 pub mod routes;
 pub mod rules;
 pub mod secret;
+pub mod stripe;
 pub mod telemetry;

@@ -15,6 +15,7 @@ pub(crate) fn check(written: &str, actual: &[u8], known: &mut Known) -> Result<(
     if let Some(path) = written.get("rawPath") {
         expected["requestContext"]["http"]["path"] = path.clone();
     }
+    let told: Vec<_> = TRACE.iter().filter(|name| written["headers"].get(**name).is_some()).collect();
     lay_over(&mut expected, written);
     let mut actual: Value = serde_json::from_slice(actual).map_err(|error| format!("the event: {error}"))?;
     if let Some(context) = actual["requestContext"].as_object_mut() {
@@ -22,8 +23,15 @@ pub(crate) fn check(written: &str, actual: &[u8], known: &mut Known) -> Result<(
             context.remove(time).ok_or_else(|| format!("the event has no requestContext.{time}"))?;
         }
     }
+    for name in TRACE.iter().filter(|name| !told.contains(name)) {
+        let headers = actual["headers"].as_object_mut().ok_or("the event has no headers")?;
+        headers.remove(*name).ok_or_else(|| format!("the event has no headers.{name}"))?;
+    }
     compare("event", &expected, &actual, known)
 }
+
+/// Headers that every event has, and that are compared only where they are written.
+const TRACE: [&str; 2] = ["traceparent", "x-amzn-trace-id"];
 
 /// What every conversation's event has in common, so that no file need say it. `requestContext.http.path` is added:
 /// it says what `rawPath` says.
@@ -93,7 +101,7 @@ mod tests {
     fn check_changed(change: impl FnOnce(&mut Value), difference: Option<&str>) {
         let mut event = every_event();
         event["rawPath"] = json!("/a");
-        event["headers"] = json!({ "x": "1" });
+        event["headers"] = json!({ "x": "1", "traceparent": "00", "x-amzn-trace-id": "Root" });
         event["requestContext"]["requestId"] = json!("01980000-0000-7000-8000-000000000001");
         event["requestContext"]["http"]["method"] = json!("GET");
         event["requestContext"]["http"]["path"] = json!("/a");
@@ -118,7 +126,9 @@ mod tests {
     fn every_difference_is_found() {
         check_changed(|event| event["rawPath"] = json!("/b"), Some("event.rawPath"));
         check_changed(|event| event["headers"]["y"] = json!("2"), Some("event.headers.y"));
-        check_changed(|event| event["headers"] = json!({}), Some("event.headers.x"));
+        let emptied = |event: &mut Value| drop(event["headers"].as_object_mut().unwrap().remove("x"));
+        check_changed(emptied, Some("event.headers.x"));
+        check_changed(|event| event["headers"] = json!({}), Some("event has no headers.traceparent"));
         check_changed(|event| event["isBase64Encoded"] = json!(true), Some("event.isBase64Encoded"));
         check_changed(|event| event["body"] = json!(""), Some("event.body"));
         check_changed(

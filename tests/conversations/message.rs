@@ -73,7 +73,7 @@ impl ExpectedInvoke {
         }
         let is_compared = |name: &HeaderName| {
             let name = name.as_str();
-            (name.starts_with("x-amz-") || name.starts_with("x-amzn-")) && !SIGNATURE.contains(&name)
+            (name.starts_with("x-amz-") || name.starts_with("x-amzn-")) && !UNLISTED.contains(&name)
         };
         check_headers(&self.headers, &head.headers, is_compared, known)
             .map_err(|error| format!("invoke: {error}"))?;
@@ -150,8 +150,9 @@ fn check_headers(
     Ok(())
 }
 
-/// Fields that sign a request to AWS.
-const SIGNATURE: [&str; 3] = ["x-amz-date", "x-amz-content-sha256", "x-amz-security-token"];
+/// Fields that are compared only where they are listed: what signs a request to AWS, and the trace, which every Invoke
+/// has.
+const UNLISTED: [&str; 4] = ["x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amzn-trace-id"];
 
 static SERVERS_OWN: [HeaderName; 4] =
     [header::DATE, header::CONTENT_LENGTH, header::CONNECTION, header::TRANSFER_ENCODING];

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{Method, response};
 use stayput_core::{
-    Call, Dialect, Exchange, Invocation, Outcome, Rejection, Rendered, RenderedBody, admission::recognise,
-    keys::Keyring, table::Table, translate,
+    Call, Dialect, Exchange, Invocation, Outcome, Rejection, Rendered, RenderedBody, Trace,
+    admission::recognise, keys::Keyring, table::Table, translate,
 };
 use uuid::Uuid;
 
@@ -43,8 +43,15 @@ struct Gateway<'a> {
 impl Gateway<'_> {
     fn replay(&self, turn: &Turn) -> Result<(), String> {
         let head = &turn.request.head;
-        let mut exchange =
-            Exchange { head, id: self.id, peer: PEER.into(), started: started(), elapsed: Duration::ZERO };
+        let trace = Trace::join(&head.headers, self.id, started());
+        let mut exchange = Exchange {
+            head,
+            id: self.id,
+            trace,
+            peer: PEER.into(),
+            started: started(),
+            elapsed: Duration::ZERO,
+        };
         let mut known = Known::from([
             (Word::Id, self.id.to_string()),
             (Word::StartNs, started().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos().to_string()),
@@ -115,10 +122,11 @@ fn answer(
     exchange: &Exchange<'_>,
     asked: Result<(Call, Outcome, Bytes), Rejection>,
 ) -> (response::Parts, Vec<u8>) {
-    let (Rendered { head, body }, bytes) = match asked {
+    let (Rendered { mut head, body }, bytes) = match asked {
         Ok((call, outcome, bytes)) => (dialect.render(exchange, &call, &outcome), bytes),
         Err(rejection) => (dialect.reject(exchange, &rejection), Bytes::new()),
     };
+    exchange.trace.tell_caller(&mut head.headers);
     let body = match body {
         // As the HTTP server does.
         _ if exchange.head.method == Method::HEAD => Vec::new(),

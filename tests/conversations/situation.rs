@@ -26,6 +26,7 @@ pub(crate) const SITUATIONS: &[(&str, &[Mode])] = &[
     ("anonymous", SYNC),
     ("malformed", SYNC),
     ("backend-down", SYNC),
+    ("trace", SYNC),
 ];
 
 const SYNC: &[Mode] = &[Mode::Sync];

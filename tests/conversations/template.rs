@@ -21,6 +21,7 @@ pub(crate) enum Word {
     StartNs,
     ElapsedS,
     Peer,
+    Span,
 }
 
 /// What a run knows by now. A word that is not here is learned where it first stands.
@@ -95,12 +96,14 @@ impl Word {
             Self::Id => byte.is_ascii_digit() || matches!(byte, b'a'..=b'f' | b'-'),
             Self::StartNs => byte.is_ascii_digit(),
             Self::ElapsedS => byte.is_ascii_digit() || *byte == b'.',
+            Self::Span => byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'),
             Self::Peer => byte.is_ascii_digit() || matches!(byte, b'.' | b':'),
         };
         let len = text.iter().take_while(|byte| fits(byte)).count();
         let value = String::from_utf8(text[..len].to_vec()).expect("digits and signs");
         let whole = match self {
             Self::Id => len == UUID_LEN,
+            Self::Span => len == SPAN_LEN,
             Self::StartNs => len > 0,
             Self::ElapsedS => value.parse::<f64>().is_ok(),
             Self::Peer => value.parse::<std::net::SocketAddr>().is_ok(),
@@ -136,6 +139,7 @@ fn placeholder(inner: &str) -> Option<Part> {
         "start-ns" => Word::StartNs,
         "elapsed-s" => Word::ElapsedS,
         "peer" => Word::Peer,
+        "span" => Word::Span,
         "any" => return Some(Part::Any),
         _ => return literal(inner).map(Part::Bytes),
     };
@@ -154,6 +158,7 @@ fn literal(inner: &str) -> Option<Vec<u8>> {
 }
 
 const UUID_LEN: usize = 36;
+const SPAN_LEN: usize = 16;
 const SHOWN_BYTES: usize = 400;
 
 #[cfg(test)]
@@ -185,6 +190,8 @@ mod tests {
         check("<<id>>", b"no-uuid", false);
         check("<<elapsed-s>>s", b"0.250000s", true);
         check("<<start-ns>>", b"", false);
+        check("<<span>>-<<span>>", b"00f067aa0ba902b7-00f067aa0ba902b7", true);
+        check("<<span>>", b"00f067aa0ba902b", false);
         check("<<peer>>", b"127.0.0.1:8080", true);
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -19,7 +19,7 @@ pub(crate) struct Running {
     pub(crate) shown: Shown,
     child: Child,
     /// Kept open: who prints into a closed pipe dies of it.
-    _stdout: BufReader<ChildStdout>,
+    stdout: BufReader<ChildStdout>,
     /// In the environment of every process that belongs to this run.
     marker: String,
     folder: TempDir,
@@ -33,17 +33,23 @@ pub(crate) struct Shown {
     pub(crate) admin: String,
     /// Dialect and line to paste.
     pub(crate) curl: Vec<(String, String)>,
+    /// All of it.
+    printed: String,
 }
 
 impl Running {
     /// With the samples of the workspace's own template.
     pub(crate) fn samples() -> Self {
-        Self::start(folder(), &root().join("template.yaml"))
+        Self::start(folder(), &root().join("template.yaml"), &[])
     }
 
     /// With the functions of `tests/functions`, marked.
     pub(crate) fn misbehaving() -> Self {
-        let folder = folder();
+        Self::misbehaving_in(folder(), &[])
+    }
+
+    /// The same in a folder that may hold a configuration, with more `words` on the command line.
+    pub(crate) fn misbehaving_in(folder: TempDir, words: &[&str]) -> Self {
         let functions = root().join("tests/functions");
         let template = fs::read_to_string(functions.join("template.yaml")).expect("the template");
         let template = template
@@ -51,15 +57,16 @@ impl Running {
             .replace("CodeUri: misbehave/", &format!("CodeUri: {}", functions.join("misbehave").display()));
         let path = folder.path().join("template.yaml");
         fs::write(&path, template).expect("a template of its own");
-        Self::start(folder, &path)
+        Self::start(folder, &path, words)
     }
 
-    fn start(folder: TempDir, template: &Path) -> Self {
+    fn start(folder: TempDir, template: &Path, words: &[&str]) -> Self {
         let stderr = fs::File::create(folder.path().join("stderr")).expect("a file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_stayput"))
             .args(["dev", "--listen", "127.0.0.1:0", "--lambda-listen", "127.0.0.1:0"])
             .args(["--admin-listen", "127.0.0.1:0", "--data-dir", "data", "--template"])
             .arg(template)
+            .args(words)
             .current_dir(folder.path())
             .env("STAYPUT_DEV_KEY", KEY)
             .env("STAYPUT_LAMBDA_CONCURRENCY", CONCURRENCY)
@@ -74,7 +81,7 @@ impl Running {
             let _gone = child.kill();
             panic!("not ready:\n{}", fs::read_to_string(folder.path().join("stderr")).unwrap_or_default())
         });
-        Self { shown, child, _stdout: stdout, marker: marker(&folder), folder }
+        Self { shown, child, stdout, marker: marker(&folder), folder }
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -115,6 +122,17 @@ impl Running {
         status_figure(self.child.id(), "VmHWM:")
     }
 
+    /// Everything that was printed, once the program has ended.
+    pub(crate) fn stdout(&mut self) -> String {
+        let mut printed = self.shown.printed.clone();
+        self.stdout.read_to_string(&mut printed).expect("text");
+        printed
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(crate) fn stderr(&self) -> String {
         fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
     }
@@ -134,6 +152,8 @@ impl Shown {
         let mut dialect = None;
         for line in lines.lines() {
             let line = line.expect("text");
+            shown.printed.push_str(&line);
+            shown.printed.push('\n');
             if line.starts_with("ready") {
                 return Some(shown);
             } else if let Some(name) = line.strip_prefix("# ") {
@@ -182,7 +202,7 @@ fn status_figure(pid: u32, name: &str) -> u64 {
     line.split_whitespace().next().and_then(|figure| figure.parse().ok()).expect("a figure")
 }
 
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 

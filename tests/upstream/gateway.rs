@@ -84,7 +84,7 @@ impl Caller {
             rules: LiveRules::new(Rules { table, keys }).into(),
             backend,
             buffers: BufferBudget::new(64 << 20),
-            telemetry: Telemetry { metrics, log },
+            telemetry: Telemetry::new(metrics, log),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         Self { gateway, runtime }

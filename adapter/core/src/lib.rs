@@ -19,6 +19,7 @@ pub mod outcome;
 pub mod path;
 pub mod rejection;
 pub mod table;
+pub mod trace;
 pub mod translate;
 
 pub use call::{Call, Credential, FunctionKey, Mode, Shape};
@@ -27,3 +28,4 @@ pub use exchange::Exchange;
 pub use invocation::Invocation;
 pub use outcome::{Answer, Failure, Outcome};
 pub use rejection::{Blame, Rejection};
+pub use trace::Trace;

@@ -32,9 +32,10 @@ pub fn encode(
     invocation: &Invocation,
     body: Bytes,
 ) -> Result<(request::Parts, Bytes), Rejection> {
+    let trace = exchange.trace.to_x_ray();
     let payload = match &invocation.shape {
         Shape::Event => body,
-        Shape::Http { path } => http_event(dialect, exchange, path, &body),
+        Shape::Http { path } => http_event(dialect, exchange, path, &trace, &body),
     };
     if payload.len() > SYNC_REQUEST_BYTES {
         return Err(Rejection::PayloadTooLarge { limit: body_limit(invocation) });
@@ -43,6 +44,7 @@ pub fn encode(
         qualifier: invocation.function.qualifier.clone(),
         invocation_type: invocation_type(invocation.mode),
         log_type: if invocation.logs && dialect.carries_log() { LogType::Tail } else { LogType::None },
+        trace: Some(trace),
         request_id: Some(exchange.id),
         ..Invoke::new(invocation.function.lambda.clone())
     };
@@ -114,14 +116,22 @@ fn payload_as_it_is(log_result: Option<HeaderValue>) -> Outcome {
     Outcome::Returned(Answer { status: StatusCode::OK, headers, log_result })
 }
 
-fn http_event(dialect: &dyn Dialect, exchange: &Exchange<'_>, path: &str, body: &[u8]) -> Bytes {
+fn http_event(
+    dialect: &dyn Dialect,
+    exchange: &Exchange<'_>,
+    path: &str,
+    trace: &HeaderValue,
+    body: &[u8],
+) -> Bytes {
     let head = exchange.head;
+    let mut headers = dialect.function_headers(exchange);
+    exchange.trace.tell_function(&head.headers, trace.clone(), &mut headers);
     let event = HttpEvent {
         method: &head.method,
         version: head.version,
         raw_path: path,
         raw_query: head.uri.query().unwrap_or_default(),
-        headers: &dialect.function_headers(exchange),
+        headers: &headers,
         source_ip: &exchange.peer_ip().to_canonical().to_string(),
         request_id: &exchange.id.to_string(),
         time: exchange.started,

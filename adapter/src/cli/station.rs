@@ -40,10 +40,8 @@ impl Station {
         rules: Rules,
         admin_port: TcpListener,
     ) -> io::Result<Self> {
-        let telemetry = Telemetry {
-            metrics: Arc::new(Metrics::new(&rules.table)),
-            log: Arc::new(AccessLog::start(settings.log_format, io::stderr())?),
-        };
+        let log = AccessLog::start(settings.log_format, io::stderr())?;
+        let telemetry = Telemetry::new(Arc::new(Metrics::new(&rules.table)), Arc::new(log));
         let mut station = Self {
             rules: Arc::new(LiveRules::new(rules)),
             telemetry,
@@ -58,8 +56,11 @@ impl Station {
 
     fn admin(&self) -> Admin {
         let (log, buffers) = (Arc::clone(&self.telemetry.log), self.buffers.clone());
-        let levels =
-            move || Levels { buffered_bytes: buffers.used_bytes(), dropped_log_lines: log.dropped_lines() };
+        let levels = move || Levels {
+            buffered_bytes: buffers.used_bytes(),
+            dropped_log_lines: log.dropped_lines(),
+            ..Levels::default()
+        };
         let metrics = Arc::clone(&self.telemetry.metrics);
         Admin { metrics, levels: Box::new(levels), readiness: self.readiness.clone() }
     }

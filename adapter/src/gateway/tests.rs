@@ -58,7 +58,7 @@ fn gateway(log: Lines) -> Gateway {
         rules: Arc::new(LiveRules::new(Rules { table, keys })),
         backend: Arc::new(Silent),
         buffers: BufferBudget::new(1_000),
-        telemetry: Telemetry { metrics, log },
+        telemetry: Telemetry::new(metrics, log),
     }
 }
 

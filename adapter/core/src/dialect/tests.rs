@@ -11,7 +11,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use uuid::Uuid;
 
 use super::*;
-use crate::{Answer, Failure, FunctionKey, Mode, Shape, keys::Right};
+use crate::{Answer, Failure, FunctionKey, Mode, Shape, Trace, keys::Right};
 
 pub(super) const ID: Uuid = Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001);
 
@@ -28,11 +28,13 @@ pub(super) fn head(line: &str, headers: &[(&str, &str)]) -> request::Parts {
 
 /// It came 1.5 s after the epoch, and its answer took a quarter of a second.
 pub(super) fn exchange(head: &request::Parts) -> Exchange<'_> {
+    let started = SystemTime::UNIX_EPOCH + Duration::from_millis(1_500);
     Exchange {
         head,
         id: ID,
+        trace: Trace::join(&head.headers, ID, started),
         peer: SocketAddr::from(([192, 0, 2, 1], 50_000)),
-        started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_500),
+        started,
         elapsed: Duration::from_millis(250),
     }
 }

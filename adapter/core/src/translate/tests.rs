@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
+    Trace,
     dialect::{Altair, Stedi},
     keys::{Key, Right, Scope},
     table::Function,
@@ -44,7 +45,9 @@ fn head(target: &str, headers: &[(&str, &str)]) -> request::Parts {
 
 fn exchange(head: &request::Parts) -> Exchange<'_> {
     let peer: SocketAddr = "[::ffff:192.0.2.1]:50000".parse().unwrap();
-    Exchange { head, id: ID, peer, started: SystemTime::UNIX_EPOCH, elapsed: Duration::ZERO }
+    let started = SystemTime::UNIX_EPOCH;
+    let trace = Trace::join(&head.headers, ID, started);
+    Exchange { head, id: ID, trace, peer, started, elapsed: Duration::ZERO }
 }
 
 fn encoded(

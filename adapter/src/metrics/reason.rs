@@ -1,0 +1,48 @@
+//! Why there was no outcome, in one word for the figures.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use stayput_core::Rejection;
+
+/// One word of a small set, and for throttled calls Lambda's own reason, another.
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub(super) struct Reason {
+    pub(super) reason: &'static str,
+    /// Empty: it was something else.
+    pub(super) throttle: &'static str,
+}
+
+impl Reason {
+    pub(super) fn of(rejection: &Rejection) -> Self {
+        let throttle = match rejection {
+            Rejection::Throttled { reason, .. } => reason,
+            _ => "",
+        };
+        Self { reason: word(rejection), throttle }
+    }
+}
+
+fn word(rejection: &Rejection) -> &'static str {
+    match rejection {
+        Rejection::Route => "route",
+        Rejection::Method { .. } => "method",
+        Rejection::Malformed(_) => "malformed",
+        Rejection::Unauthenticated => "unauthenticated",
+        Rejection::Forbidden { .. } => "forbidden",
+        Rejection::UnknownFunction => "unknown_function",
+        Rejection::PayloadTooLarge { .. } => "payload_too_large",
+        Rejection::InvalidPayload(_) => "invalid_payload",
+        Rejection::BodyIncomplete => "body_incomplete",
+        Rejection::BodyTimeout => "body_timeout",
+        Rejection::NotImplemented(_) => "not_implemented",
+        Rejection::Throttled { .. } => "throttled",
+        Rejection::NotReady(_) => "not_ready",
+        Rejection::Overloaded { .. } => "overloaded",
+        Rejection::Draining => "draining",
+        Rejection::Deadline { .. } => "deadline",
+        Rejection::Unreachable => "unreachable",
+        Rejection::BackendFailed => "backend_failed",
+        Rejection::BackendRefused { .. } => "backend_refused",
+        Rejection::BadAnswer(_) => "bad_answer",
+        Rejection::AnswerTooLarge { .. } => "answer_too_large",
+    }
+}
