@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use stayput_core::{Credential, keys::Keyring, table::Table};
+use stayput_core::{keys::Keyring, table::Table};
 
 pub mod dev;
 mod document;
@@ -22,11 +22,13 @@ mod quantity;
 mod raw;
 mod row;
 pub mod schema;
+mod secret;
 mod settings;
 
 pub use key::{Holder, KeyRow};
 pub use mistake::{Mistake, Mistakes, Origin};
 pub use quantity::duration;
+pub use secret::{DEV_KEY, Secret, SecretError};
 pub use settings::{
     AwsClient, AwsSettings, Change, Flag, GatewaySettings, LambdaSettings, LogFormat, LogLevel, Setting,
     Value,
@@ -56,6 +58,11 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// Is there anything in them?
+    pub fn has_any(&self) -> bool {
+        !(self.table.is_empty() && self.keys.is_empty())
+    }
+
     pub fn keyring(&self) -> Keyring {
         key::keyring(&self.keys)
     }
@@ -141,7 +148,7 @@ impl Sources {
             .filter_map(|(name, value)| {
                 Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
             })
-            .filter(|(name, _)| name.starts_with(PREFIX) && name != DEV_KEY)
+            .filter(|(name, _)| name.starts_with(PREFIX) && name != DEV_KEY.variable)
             .collect();
         let named = named_file(file);
         let usual = || Some(PathBuf::from(USUAL_FILE)).filter(|path| path.exists());
@@ -160,12 +167,6 @@ fn named_file(on_command_line: Option<&Path>) -> Option<PathBuf> {
     on_command_line.map(Path::to_owned).or_else(in_environment)
 }
 
-/// The dev key that the environment gives.
-pub fn dev_key_from_environment() -> Option<Credential> {
-    let secret = std::env::var_os(DEV_KEY)?.into_encoded_bytes();
-    (!secret.is_empty()).then(|| Credential::new(secret))
-}
-
 fn read_file(path: &Path) -> Result<SourceFile, ConfigError> {
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text));
@@ -179,7 +180,13 @@ fn read_file(path: &Path) -> Result<SourceFile, ConfigError> {
 /// A variable that is nearly one of ours is a slip; other names with our prefix may be somebody else's (Kubernetes
 /// makes some for a service that is called `stayput`).
 fn check_variables(variables: &[(String, String)], mistakes: &mut Mistakes) {
-    let known = || settings::all().map(|setting| setting.variable).chain([CONFIG, DEV_KEY]);
+    let known = || {
+        settings::all().map(|setting| setting.variable).chain([
+            CONFIG,
+            DEV_KEY.variable,
+            DEV_KEY.file_variable,
+        ])
+    };
     for (name, _) in variables.iter().filter(|(name, _)| known().all(|known| known != name)) {
         if let Some(meant) = nearest(name, known()) {
             mistakes.at(&Origin::Variable(name.clone()), format!("unknown; did you mean {meant}?"));
@@ -192,7 +199,6 @@ const USUAL_FILE: &str = "stayput.toml";
 
 const PREFIX: &str = "STAYPUT_";
 const CONFIG: &str = "STAYPUT_CONFIG";
-const DEV_KEY: &str = "STAYPUT_DEV_KEY";
 
 /// Ours: 10,000 functions and keys take about 3 MB.
 const MAX_FILE_BYTES: u64 = 16 << 20;

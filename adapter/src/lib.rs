@@ -13,6 +13,7 @@ pub mod config;
 pub mod data_dir;
 pub mod gateway;
 pub mod metrics;
+pub mod reload;
 pub mod routes;
 pub mod rules;
 pub mod secret;

@@ -16,11 +16,15 @@ use prometheus_client::{
 };
 use stayput_core::{Blame, DIALECTS, table::Table};
 
-use crate::access_log::{Finished, NO_DIALECT};
+use crate::{
+    access_log::{Finished, NO_DIALECT},
+    reload,
+};
 
 /// Everything that is counted. Recording costs two look-ups and a few atomic additions.
 #[derive(Debug)]
 pub struct Metrics {
+    pub reloads: reload::Figures,
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     durations: Family<FunctionLabels, Histogram, fn() -> Histogram>,
@@ -67,13 +71,14 @@ impl Metrics {
             "Lines that the access log lost",
             dropped_lines.clone(),
         );
+        let reloads = reload::Figures::register(&mut registry);
         let mut series = SeriesByName::new();
         for dialect in DIALECTS.iter().map(|dialect| dialect.name()).chain([NO_DIALECT]) {
             series.entry(dialect.to_owned()).or_default().entry(String::new()).or_default();
         }
         let series = ArcSwap::from_pointee(series);
         let metrics =
-            Self { registry, requests, durations, in_flight, buffered_bytes, dropped_lines, series };
+            Self { reloads, registry, requests, durations, in_flight, buffered_bytes, dropped_lines, series };
         metrics.follow(table);
         metrics
     }

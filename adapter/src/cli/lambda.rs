@@ -34,7 +34,7 @@ impl Lambda {
     pub(super) fn run(self, json: bool) -> Result<Exit, Failure> {
         let config = self.config.load([self.lambda.flags(), self.service.flags()].concat())?;
         let template = self.template.load()?;
-        logging::start(&config.gateway)?;
+        let _level_stays = logging::start(&config.gateway)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(run(&config, template, self.build, json))
     }

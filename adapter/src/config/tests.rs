@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use proptest::prelude::*;
-use stayput_core::{DIALECTS, FunctionKey, keys::Right};
+use stayput_core::{Credential, DIALECTS, FunctionKey, keys::Right};
 
 use super::*;
 
