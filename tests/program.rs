@@ -6,5 +6,7 @@ mod calls;
 mod dev;
 #[path = "program/limits.rs"]
 mod limits;
+#[path = "program/reload.rs"]
+mod reload;
 #[path = "program/running.rs"]
 mod running;
