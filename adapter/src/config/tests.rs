@@ -52,6 +52,21 @@ fn the_default_file_says_what_holds_without_it() {
 }
 
 #[test]
+fn the_operations_page_has_a_row_for_every_setting() {
+    let page = include_str!("../../../docs/operations.md");
+    let rows = settings::all().map(|setting| {
+        let Setting { section, key, variable, default, about, .. } = setting;
+        let change = match setting.change {
+            Change::Live => "at once",
+            Change::Restart => "at the next start",
+        };
+        format!("| `{section}.{key}` | `{variable}` | {default:?} | {about} | {change} |\n")
+    });
+    let rows: String = rows.collect();
+    assert!(page.contains(&rows), "it should have\n{rows}");
+}
+
+#[test]
 fn the_examples_in_the_default_file_are_valid() {
     // Prose begins with "# ", examples with "#" alone.
     let uncommented: String = DEFAULT_FILE
