@@ -10,6 +10,9 @@ use std::{
 
 use tempfile::TempDir;
 
+#[path = "cli/functions.rs"]
+mod functions;
+
 /// A run of `stayput` in a folder of its own, with none of our variables set.
 struct Shell {
     folder: TempDir,
@@ -106,7 +109,9 @@ fn help_tells_the_verbs_and_the_exit_codes() {
     let output = Shell::new().run("--help");
     assert_eq!(output.status.code(), Some(0));
     let help = text(&output.stdout);
-    for word in ["dev", "lambda", "invoke", "routes", "keys", "check-config", "Exit codes:", "Example:"] {
+    for word in
+        ["dev", "lambda", "invoke", "routes", "keys", "functions", "check-config", "Exit codes:", "Example:"]
+    {
         assert!(help.contains(word), "no {word} in\n{help}");
     }
     assert!(!help.contains("warden"), "the warden is nobody's verb\n{help}");
@@ -355,7 +360,7 @@ fn a_port_that_is_taken_is_refused_with_the_flag_to_change_it() {
 #[test]
 fn signatures_need_an_access_key_to_be_judged_by() {
     let shell = Shell::with("template.yaml", TEMPLATE);
-    let check = |id, secret, token, expected: &str| {
+    let check = |id: &str, secret: &str, token: &str, expected: &str| {
         let mut command = shell.command("lambda --no-build --listen 127.0.0.1:0 --require-signatures");
         for (name, value) in
             [("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret), ("AWS_SESSION_TOKEN", token)]
@@ -374,4 +379,49 @@ fn signatures_need_an_access_key_to_be_judged_by() {
     let id = "an access key id has 1 to 128 visible ASCII characters, without / , or =";
     check("a/b", "hush", "", id);
     check("AKIDEXAMPLE", "hush", "t t", "a session token has one or more visible ASCII characters");
+}
+
+#[test]
+fn every_setting_tells_where_it_was_written() {
+    let shell = Shell::with("stayput.toml", "[gateway]\nlog_level = \"warn\"\n");
+    let run = |words: &str| {
+        let output =
+            shell.command(words).env("STAYPUT_LISTEN", "127.0.0.1:1").output().expect("stayput starts");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let table = run("check-config --show-origin");
+    let lines: Vec<_> =
+        table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for expected in [
+        "SETTING VALUE FROM",
+        "gateway.listen 127.0.0.1:1 STAYPUT_LISTEN",
+        "gateway.log_level warn stayput.toml:2:13",
+        "gateway.data_dir .stayput default",
+        "aws.endpoint \"\" default",
+    ] {
+        assert!(lines.iter().any(|line| line == expected), "no {expected:?} in\n{table}");
+    }
+    let json = run("check-config --show-origin --json");
+    for expected in [
+        r#"{"setting":"gateway.listen","value":"127.0.0.1:1","variable":"STAYPUT_LISTEN"}"#,
+        r#"{"column":13,"file":"stayput.toml","line":2,"setting":"gateway.log_level","value":"warn"}"#,
+    ] {
+        assert!(json.contains(expected), "no {expected} in {json}");
+    }
+}
+
+#[test]
+fn completions_and_manual_pages_are_printed_and_written() {
+    let shell = Shell::new();
+    for name in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let output = shell.run(&format!("completions {name}"));
+        assert_eq!(output.status.code(), Some(0), "{name}");
+        assert!(text(&output.stdout).contains("check-config"), "{name}");
+    }
+    let output = shell.run("man");
+    assert!(text(&output.stdout).contains(".TH stayput 1"), "{}", text(&output.stdout));
+    shell.check("man --out pages", 0, "");
+    let page = fs::read_to_string(shell.path().join("pages/stayput-keys-add.1")).expect("a page");
+    assert!(page.contains(".TH stayput-keys-add 1"), "{page}");
 }

@@ -3,10 +3,12 @@
 use clap::{Parser, Subcommand};
 
 mod check_config;
+mod completions;
 mod curl;
 mod dev;
 mod embedded;
 mod failure;
+mod following;
 #[cfg(feature = "aws")]
 mod functions;
 mod invoke;
@@ -14,6 +16,7 @@ mod keys;
 mod lambda;
 mod listeners;
 mod logging;
+mod man;
 mod options;
 mod routes;
 #[cfg(feature = "aws")]
@@ -49,6 +52,8 @@ enum Verb {
     #[cfg(feature = "aws")]
     Functions(functions::Functions),
     CheckConfig(check_config::CheckConfig),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 impl Cli {
@@ -68,6 +73,8 @@ impl Cli {
             #[cfg(feature = "aws")]
             Verb::Functions(functions) => functions.run(self.json),
             Verb::CheckConfig(check) => check.run(self.json),
+            Verb::Completions(completions) => completions.run(),
+            Verb::Man(man) => man.run(),
         }
     }
 }

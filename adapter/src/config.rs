@@ -11,7 +11,7 @@ use std::{
 };
 
 use lambda_protocol::sigv4::{Credentials, SecretKey};
-use stayput_core::{Credential, keys::Keyring, table::Table};
+use stayput_core::{keys::Keyring, table::Table};
 
 pub mod dev;
 mod document;
@@ -23,11 +23,13 @@ mod quantity;
 mod raw;
 mod row;
 pub mod schema;
+mod secret;
 mod settings;
 
 pub use key::{Holder, KeyRow};
 pub use mistake::{Mistake, Mistakes, Origin};
 pub use quantity::duration;
+pub use secret::{DEV_KEY, Secret, SecretError};
 pub use settings::{
     AwsClient, AwsSettings, Change, Flag, GatewaySettings, LambdaSettings, LogFormat, LogLevel, Setting,
     Value,
@@ -57,6 +59,11 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// Is there anything in them?
+    pub fn has_any(&self) -> bool {
+        !(self.table.is_empty() && self.keys.is_empty())
+    }
+
     pub fn keyring(&self) -> Keyring {
         key::keyring(&self.keys)
     }
@@ -142,7 +149,7 @@ impl Sources {
             .filter_map(|(name, value)| {
                 Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
             })
-            .filter(|(name, _)| name.starts_with(PREFIX) && name != DEV_KEY)
+            .filter(|(name, _)| name.starts_with(PREFIX) && name != DEV_KEY.variable)
             .collect();
         let named = named_file(file);
         let usual = || Some(PathBuf::from(USUAL_FILE)).filter(|path| path.exists());
@@ -159,12 +166,6 @@ pub fn file_path(named: Option<&Path>) -> PathBuf {
 fn named_file(on_command_line: Option<&Path>) -> Option<PathBuf> {
     let in_environment = || std::env::var_os(CONFIG).filter(|path| !path.is_empty()).map(PathBuf::from);
     on_command_line.map(Path::to_owned).or_else(in_environment)
-}
-
-/// The dev key that the environment gives.
-pub fn dev_key_from_environment() -> Option<Credential> {
-    let secret = std::env::var_os(DEV_KEY)?.into_encoded_bytes();
-    (!secret.is_empty()).then(|| Credential::new(secret))
 }
 
 /// The access key that the environment gives, in the variables that every AWS tool reads.
@@ -192,7 +193,13 @@ fn read_file(path: &Path) -> Result<SourceFile, ConfigError> {
 /// A variable that is nearly one of ours is a slip; other names with our prefix may be somebody else's (Kubernetes
 /// makes some for a service that is called `stayput`).
 fn check_variables(variables: &[(String, String)], mistakes: &mut Mistakes) {
-    let known = || settings::all().map(|setting| setting.variable).chain([CONFIG, DEV_KEY]);
+    let known = || {
+        settings::all().map(|setting| setting.variable).chain([
+            CONFIG,
+            DEV_KEY.variable,
+            DEV_KEY.file_variable,
+        ])
+    };
     for (name, _) in variables.iter().filter(|(name, _)| known().all(|known| known != name)) {
         if let Some(meant) = nearest(name, known()) {
             mistakes.at(&Origin::Variable(name.clone()), format!("unknown; did you mean {meant}?"));
@@ -205,7 +212,6 @@ const USUAL_FILE: &str = "stayput.toml";
 
 const PREFIX: &str = "STAYPUT_";
 const CONFIG: &str = "STAYPUT_CONFIG";
-const DEV_KEY: &str = "STAYPUT_DEV_KEY";
 
 const AWS_ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 const AWS_SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";

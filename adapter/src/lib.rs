@@ -15,6 +15,7 @@ pub mod front;
 pub mod gateway;
 pub mod metrics;
 pub mod pieces;
+pub mod reload;
 pub mod routes;
 pub mod rules;
 pub mod secret;

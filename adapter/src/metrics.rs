@@ -13,7 +13,7 @@ use prometheus_client::{
 };
 use stayput_core::{Rejection, table::Table};
 
-use crate::access_log::Finished;
+use crate::{access_log::Finished, reload};
 use reason::Reason;
 use requests::Requests;
 use totals::Totals;
@@ -28,6 +28,7 @@ pub use totals::{InFlight, Levels};
 /// Everything that is counted.
 #[derive(Debug)]
 pub struct Metrics {
+    pub reloads: reload::Figures,
     registry: Registry,
     requests: Arc<Requests>,
     totals: Arc<Totals>,
@@ -65,7 +66,8 @@ impl Metrics {
             backend_failures.clone(),
         );
         registry.register("connections", "Open connections of callers", connections.clone());
-        Self { registry, requests, totals, rejections, backend_failures, connections }
+        let reloads = reload::Figures::register(&mut registry);
+        Self { reloads, registry, requests, totals, rejections, backend_failures, connections }
     }
 
     /// The operator's table has changed. What was counted stays counted.

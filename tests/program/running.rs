@@ -89,6 +89,11 @@ impl Running {
         signal::kill(pid, signal).expect("it runs");
     }
 
+    /// A file in the folder in which it runs.
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        fs::write(self.folder.path().join(file), text).expect("a file");
+    }
+
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.child.wait().expect("it is our child")
     }

@@ -1,25 +1,31 @@
 //! `stayput dev`
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use clap::Args;
 use lambda_local::{Function, function::Unavailable, template::Template};
 use serde_json::json;
-use stayput_core::{Credential, keys::Right, table::Table};
+use stayput_core::{Credential, keys::Right};
+use tokio::task::JoinSet;
+
+mod own;
+
+use own::Own;
 
 use super::{
     Exit, Failure, curl,
     embedded::{Embedding, shown_url},
+    following::{Following, Source},
     listeners::bind,
-    logging,
+    logging::{self, SetLevel},
     options::{BuildOptions, ConfigOptions, GatewayOptions, LambdaOptions, ServiceOptions, TemplateOptions},
-    signals::Signals,
+    signals::{Signals, hangups},
     station::Station,
     terminal::{print, print_json, say},
 };
 use crate::{
     backend::embedded::Embedded,
-    config::{Config, Rows, dev, dev_key_from_environment, key},
+    config::{Config, DEV_KEY, Rows},
     data_dir::DataDir,
     routes::{self, ListedRoute},
     rules::Rules,
@@ -49,74 +55,75 @@ pub(super) struct Dev {
 impl Dev {
     pub(super) fn run(self, json: bool) -> Result<Exit, Failure> {
         let flags = [self.gateway.flags(), self.lambda.flags(), self.service.flags()].concat();
-        let config = self.config.load(flags)?;
+        let (config, source) = self.config.load_and_keep(flags)?;
         let template = self.template.load()?;
-        logging::start(&config.gateway)?;
+        let set_level = logging::start(&config.gateway)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(run(config, template, self.build, json))
+        runtime.block_on(run(config, source, set_level, template, self.build, json))
     }
 }
 
-async fn run(config: Config, template: Template, build: BuildOptions, json: bool) -> Result<Exit, Failure> {
+async fn run(
+    config: Config,
+    source: Source,
+    set_level: SetLevel,
+    template: Template,
+    build: BuildOptions,
+    json: bool,
+) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
+    let hangups = hangups()?;
     let gateway_port = bind(config.gateway.listen, "--listen").await?;
     let admin_port = bind(config.gateway.admin_listen, "--admin-listen").await?;
     let embedding = Embedding::prepare(&config, "--lambda-listen").await?;
     // Last, so that a second `dev` in this folder is told of the port, which it can change.
     let data_dir = DataDir::open(&config.gateway.data_dir)?;
-    let secret = dev_key_from_environment().map_or_else(|| data_dir.dev_key(), Ok)?;
+    let secret = match DEV_KEY.from_environment()? {
+        Some(secret) => secret,
+        None => data_dir.dev_key()?,
+    };
     let urls = Urls {
         gateway: shown_url(gateway_port.local_addr()?),
         admin: shown_url(admin_port.local_addr()?),
         lambda: embedding.url().to_owned(),
     };
-    let rules = rules(config.rows, &template, &secret);
-    warn_of_dead_ends(&rules.table, &template);
+    let has_rows = config.rows.as_ref().is_some_and(Rows::has_any);
+    let own = Own::new(&template, secret);
+    let rules = own.rules(config.rows);
+    own.warn_of_dead_ends(&rules.table);
     let mut station = Station::start(&config.gateway, rules, admin_port)?;
     let embedded = tokio::select! {
         started = embedding.start(template, build.mode()) => started?,
         () = signals.asked() => return Ok(Exit::Done),
     };
-    let shown = Shown::new(urls, embedded.service.functions(), &station.rules.load(), &secret);
+    let shown = Shown::new(urls, embedded.service.functions(), &station.rules.load(), &own.secret);
+    let following = Following {
+        source,
+        running: config.values,
+        has_rows,
+        live: Arc::clone(&station.rules),
+        metrics: Arc::clone(&station.telemetry.metrics),
+        rules: Box::new(move |rows| {
+            let rules = own.rules(rows);
+            own.warn_of_dead_ends(&rules.table);
+            rules
+        }),
+        set_level,
+        followers: Vec::new(),
+        files: Vec::new(),
+        hangups,
+    };
     station.open_here(gateway_port, Arc::new(Embedded(embedded.service.clone())));
     shown.print(json);
 
+    let mut background = JoinSet::new();
+    background.spawn(following.run());
     let ended = embedded.until_ended(signals.asked()).await;
+    background.shutdown().await;
     say("ending; calls that are running have 5 s to finish");
     station.close().await;
     embedded.end().await;
     ended
-}
-
-/// What the file says and the dev key; without a file, everything for everyone who runs `dev`. A file that names keys
-/// only leaves the functions their own names.
-fn rules(rows: Option<Rows>, template: &Template, secret: &Credential) -> Rules {
-    let functions = template.functions.iter().map(|function| (function.name.as_str(), function.timeout));
-    match rows {
-        Some(Rows { table, mut keys }) => {
-            keys.push(dev::own_key(secret));
-            let table = if table.is_empty() { dev::own_names(functions) } else { table };
-            Rules { table, keys: key::keyring(&keys) }
-        }
-        None => Rules {
-            table: dev::own_names(functions),
-            keys: key::keyring(&[dev::own_key(secret), dev::anonymous()]),
-        },
-    }
-}
-
-/// Names that lead nowhere are no mistake, as the same file serves production, but here nobody will be answered.
-fn warn_of_dead_ends(table: &Table, template: &Template) {
-    if table.is_empty() {
-        say(
-            "warning: no function has a name that callers could use; add [[function]] rows to the configuration",
-        );
-    }
-    let missing = |lambda: &str| template.functions.iter().all(|function| function.name != lambda);
-    let names: BTreeSet<_> = table.rows().map(|(_, _, row)| row.lambda.name.as_str()).collect();
-    for name in names.into_iter().filter(|name| missing(name)) {
-        say(format_args!("warning: the template has no function {name:?}, which the configuration names"));
-    }
 }
 
 /// Where to find what.

@@ -42,7 +42,7 @@ impl Lambda {
         let signatures = signatures(self.require_signatures)?;
         let config = self.config.load([self.lambda.flags(), self.service.flags()].concat())?;
         let template = self.template.load()?;
-        logging::start(&config.gateway)?;
+        let _level_stays = logging::start(&config.gateway)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(run(&config, signatures, template, self.build, json))
     }

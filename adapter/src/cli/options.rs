@@ -11,7 +11,7 @@ use lambda_local::{
     template::{self, Template},
 };
 
-use super::Failure;
+use super::{Failure, following::Source};
 use crate::config::{Config, Flag};
 
 /// Where the configuration comes from.
@@ -137,6 +137,15 @@ impl ConfigOptions {
     /// Everything that is wrong with the configuration.
     pub(super) fn load(&self, flags: Vec<Flag>) -> Result<Config, Failure> {
         Ok(Config::load(self.path(), flags)?)
+    }
+
+    /// As [`load`](Self::load), with what it takes to load again.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the configuration.
+    pub(super) fn load_and_keep(self, flags: Vec<Flag>) -> Result<(Config, Source), Failure> {
+        let config = self.load(flags.clone())?;
+        Ok((config, Source { file: self.config, flags }))
     }
 
     pub(super) fn path(&self) -> Option<&Path> {

@@ -1,6 +1,6 @@
 //! `stayput serve`
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, sync::Arc};
 
 use clap::Args;
 use serde_json::json;
@@ -8,14 +8,19 @@ use serde_json::json;
 use super::{
     Exit, Failure,
     embedded::shown_url,
+    following::{Following, Source},
     listeners::{self, bind},
-    logging,
+    logging::{self, SetLevel},
     options::{AwsOptions, ConfigOptions, GatewayOptions, ServiceOptions},
-    signals::Signals,
+    signals::{Signals, hangups},
     station::Station,
     terminal::{print, print_json, say},
 };
-use crate::{aws, config::Config, rules::Rules};
+use crate::{
+    aws,
+    config::{Config, Rows},
+    rules::Rules,
+};
 
 /// Stand in front of AWS Lambda: the gateway alone, for production
 ///
@@ -37,23 +42,30 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self, json: bool) -> Result<Exit, Failure> {
         let flags = [self.gateway.flags(), self.aws.flags(), self.service.flags()].concat();
-        let mut config = self.config.load(flags)?;
-        let rules = config.rows.take().map(|rows| Rules { keys: rows.keyring(), table: rows.table });
+        let (mut config, source) = self.config.load_and_keep(flags)?;
+        let rules = config.rows.take().map(rules_of);
         let rules = rules.filter(|rules| !rules.table.is_empty());
         let Some(rules) = rules else {
             return Err(Failure::usage(
                 "there is no function to serve; write [[function]] and [[key]] rows into stayput.toml",
             ));
         };
-        logging::start(&config.gateway)?;
+        let set_level = logging::start(&config.gateway)?;
         // The workers have runtimes of their own; this one serves the admin listener and waits for signals.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(run(&config, rules, json))
+        runtime.block_on(run(config, rules, source, set_level, json))
     }
 }
 
-async fn run(config: &Config, rules: Rules, json: bool) -> Result<Exit, Failure> {
+async fn run(
+    config: Config,
+    rules: Rules,
+    source: Source,
+    set_level: SetLevel,
+    json: bool,
+) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
+    let hangups = hangups()?;
     let workers = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let port = listeners::listen(config.gateway.listen, workers, "--listen")?;
     let admin_port = bind(config.gateway.admin_listen, "--admin-listen").await?;
@@ -63,15 +75,31 @@ async fn run(config: &Config, rules: Rules, json: bool) -> Result<Exit, Failure>
         lambda = aws::backend(&config.aws) => lambda.map_err(|cause| Failure::unreachable("Lambda cannot be called").because(&cause))?,
         () = signals.asked() => return Ok(Exit::Done),
     };
+    let following = Following {
+        source,
+        running: config.values,
+        has_rows: true,
+        live: Arc::clone(&station.rules),
+        metrics: Arc::clone(&station.telemetry.metrics),
+        rules: Box::new(|rows| rows.map(rules_of).unwrap_or_default()),
+        set_level,
+        followers: Vec::new(),
+        files: Vec::new(),
+        hangups,
+    };
     station.open(port, lambda.backend);
     show(&urls, &lambda.endpoint, json);
     tokio::select! {
-        () = lambda.upkeep => {}
+        ((), ()) = async { tokio::join!(following.run(), lambda.upkeep) } => {}
         () = signals.asked() => {}
     }
     say("ending; calls that are running have 25 s to finish");
     station.close().await;
     Ok(Exit::Done)
+}
+
+fn rules_of(rows: Rows) -> Rules {
+    Rules { keys: rows.keyring(), table: rows.table }
 }
 
 fn show((gateway, admin): &(String, String), lambda: &str, json: bool) {

@@ -1,6 +1,9 @@
 //! The end of a long-running command: asked for once, seen by everyone.
 
-use std::{future::Future, io};
+use std::{
+    future::Future,
+    io::{self, IsTerminal as _},
+};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -30,6 +33,16 @@ impl Signals {
             _ = self.terminate.recv() => {}
         }
     }
+}
+
+/// SIGHUP, which from now on no longer ends the process. `None` where a terminal holds us: it sends the signal when it
+/// goes away, and that is to end us.
+///
+/// # Errors
+/// The system refuses to tell us of signals.
+pub(super) fn hangups() -> io::Result<Option<Signal>> {
+    let is_ours = !io::stdin().is_terminal();
+    is_ours.then(|| signal(SignalKind::hangup())).transpose()
 }
 
 /// Tells everyone who waits that the end has come. Dropping it tells them too.

@@ -25,7 +25,7 @@ use crate::{
 /// Everything around the backend. The admin listener answers from the start, and says that nothing is ready.
 pub(super) struct Station {
     pub(super) rules: Arc<LiveRules>,
-    telemetry: Telemetry,
+    pub(super) telemetry: Telemetry,
     buffers: BufferBudget,
     readiness: Readiness,
     stop: Stop,

@@ -9,6 +9,12 @@ pub(super) fn print(text: impl Display) {
     let _reader_gone = writeln!(std::io::stdout(), "{text}");
 }
 
+/// A result as it is.
+pub(super) fn print_bytes(bytes: &[u8]) {
+    let mut stdout = std::io::stdout().lock();
+    let _reader_gone = stdout.write_all(bytes).and_then(|()| stdout.flush());
+}
+
 /// A result for programs: one line.
 pub(super) fn print_json(value: &impl Serialize) {
     print(serde_json::to_string(value).expect("our own types are JSON"));

@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use proptest::prelude::*;
-use stayput_core::{DIALECTS, FunctionKey, keys::Right};
+use stayput_core::{Credential, DIALECTS, FunctionKey, keys::Right};
 
 use super::*;
 
@@ -49,6 +49,21 @@ fn the_default_file_says_what_holds_without_it() {
         let lines = format!("\n# {}\n{} = ", setting.about, setting.key);
         assert!(DEFAULT_FILE.contains(&lines), "it has not{lines}");
     }
+}
+
+#[test]
+fn the_operations_page_has_a_row_for_every_setting() {
+    let page = include_str!("../../../docs/operations.md");
+    let rows = settings::all().map(|setting| {
+        let Setting { section, key, variable, default, about, .. } = setting;
+        let change = match setting.change {
+            Change::Live => "at once",
+            Change::Restart => "at the next start",
+        };
+        format!("| `{section}.{key}` | `{variable}` | {default:?} | {about} | {change} |\n")
+    });
+    let rows: String = rows.collect();
+    assert!(page.contains(&rows), "it should have\n{rows}");
 }
 
 #[test]

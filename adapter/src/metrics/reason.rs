@@ -40,6 +40,7 @@ fn word(rejection: &Rejection) -> &'static str {
         Rejection::Draining => "draining",
         Rejection::Deadline { .. } => "deadline",
         Rejection::Unreachable => "unreachable",
+        Rejection::AnswerLost => "answer_lost",
         Rejection::BackendFailed => "backend_failed",
         Rejection::BackendRefused { .. } => "backend_refused",
         Rejection::BadAnswer(_) => "bad_answer",

@@ -3,16 +3,15 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http1::SendRequest;
+
+use crate::stripe;
 
 /// Writes requests on one connection.
 pub(super) type Sender = SendRequest<Full<Bytes>>;
@@ -69,16 +68,8 @@ impl Pool {
     }
 
     fn shelf(&self) -> std::sync::MutexGuard<'_, VecDeque<Idle>> {
-        let shelf = THREAD.with(|ordinal| ordinal % SHELVES);
-        self.shelves[shelf].lock().unwrap_or_else(PoisonError::into_inner)
+        self.shelves[stripe::of_thread() % SHELVES].lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-thread_local! {
-    static THREAD: usize = {
-        static THREADS: AtomicUsize = AtomicUsize::new(0);
-        THREADS.fetch_add(1, Ordering::Relaxed)
-    };
 }
 
 /// Threads beyond these share. A shared shelf is correct, only slower: its connections' tasks live on other threads.

@@ -1,0 +1,59 @@
+//! The rules of `dev`: what the file says, and what whoever runs it may besides.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use lambda_local::template::Template;
+use stayput_core::{Credential, table::Table};
+
+use crate::{
+    cli::terminal::say,
+    config::{Rows, dev, key},
+    rules::Rules,
+};
+
+/// What `dev` adds to what the file says.
+pub(super) struct Own {
+    /// The template's functions, and how long each may run.
+    functions: Vec<(String, Duration)>,
+    pub(super) secret: Credential,
+}
+
+impl Own {
+    pub(super) fn new(template: &Template, secret: Credential) -> Self {
+        let functions = template.functions.iter().map(|function| (function.name.clone(), function.timeout));
+        Self { functions: functions.collect(), secret }
+    }
+
+    /// What the file says and the dev key; without a file, everything for everyone who runs `dev`. A file that names keys
+    /// only leaves the functions their own names.
+    pub(super) fn rules(&self, rows: Option<Rows>) -> Rules {
+        let functions = self.functions.iter().map(|(name, timeout)| (name.as_str(), *timeout));
+        match rows {
+            Some(Rows { table, mut keys }) => {
+                keys.push(dev::own_key(&self.secret));
+                let table = if table.is_empty() { dev::own_names(functions) } else { table };
+                Rules { table, keys: key::keyring(&keys) }
+            }
+            None => Rules {
+                table: dev::own_names(functions),
+                keys: key::keyring(&[dev::own_key(&self.secret), dev::anonymous()]),
+            },
+        }
+    }
+
+    /// Names that lead nowhere are no mistake, as the same file serves production, but here nobody will be answered.
+    pub(super) fn warn_of_dead_ends(&self, table: &Table) {
+        if table.is_empty() {
+            say(
+                "warning: no function has a name that callers could use; add [[function]] rows to the configuration",
+            );
+        }
+        let missing = |lambda: &str| self.functions.iter().all(|(name, _)| name != lambda);
+        let names: BTreeSet<_> = table.rows().map(|(_, _, row)| row.lambda.name.as_str()).collect();
+        for name in names.into_iter().filter(|name| missing(name)) {
+            say(format_args!(
+                "warning: the template has no function {name:?}, which the configuration names"
+            ));
+        }
+    }
+}
