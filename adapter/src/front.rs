@@ -15,8 +15,11 @@ mod listener;
 mod listening;
 mod octets;
 pub mod passage;
+mod protection;
 mod pulse;
 mod refusal;
+#[cfg(feature = "tls")]
+mod tls;
 mod watch;
 mod watched;
 mod workers;
@@ -25,6 +28,8 @@ pub use limits::{DRAIN_DEV, DRAIN_SERVE, Limits, MAX_FIELDS, MAX_HEAD_BYTES, MAX
 pub use listener::{Ended, serve_here};
 pub use listening::Listening;
 pub use refusal::Refusal;
+#[cfg(feature = "tls")]
+pub use tls::{CertificateError, Certificates};
 pub use workers::serve;
 
 #[cfg(test)]

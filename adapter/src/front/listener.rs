@@ -13,11 +13,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior},
 };
 
-use super::{
-    Limits, connection,
-    pulse::{Pulse, Stage},
-    watched::Watched,
-};
+use super::{Limits, protection::Protection, pulse::Pulse, watched::Watched};
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -47,12 +43,13 @@ where
     B::Error: std::error::Error + Send + Sync,
 {
     let places = Arc::new(Semaphore::new(limits.connections));
-    serve(listener, &limits, places, stop, handler).await
+    serve(listener, Protection::None, &limits, places, stop, handler).await
 }
 
 /// As [`serve_here`], sharing `places` with other listeners.
 pub(super) async fn serve<H, F, B>(
     listener: TcpListener,
+    protection: Protection,
     limits: &Limits,
     places: Arc<Semaphore>,
     stop: impl Future<Output = ()>,
@@ -73,12 +70,12 @@ where
     let mut stop = std::pin::pin!(stop);
     let linger_bytes = limits.linger_bytes;
     let start = move |stream: TcpStream, peer, place: OwnedSemaphorePermit| {
-        let pulse = Pulse::new(Stage::Http);
-        let (handler, alive) = (handler.clone(), alive.clone());
+        let pulse = Pulse::new(protection.first_stage());
+        let (handler, alive, protection) = (handler.clone(), alive.clone(), protection.clone());
         let ours = Arc::clone(&pulse);
         let task = tokio::spawn(async move {
             let over = Over(Arc::clone(&ours));
-            connection::serve(stream, peer, ours, linger_bytes, handler).await;
+            protection.serve(stream, peer, ours, linger_bytes, handler).await;
             drop((over, place, alive));
         });
         (pulse, task.abort_handle())

@@ -1,5 +1,7 @@
 //! A port of our own, with one queue of new connections for each worker.
 
+#[cfg(feature = "tls")]
+use std::sync::Arc;
 use std::{
     io,
     net::{SocketAddr, TcpListener},
@@ -8,11 +10,16 @@ use std::{
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::protection::Protection;
+#[cfg(feature = "tls")]
+use super::tls::Certificates;
+
 /// Listeners on one address, one for each worker. Nobody else has the port.
 #[derive(Debug)]
 pub struct Listening {
     listeners: Vec<TcpListener>,
     address: SocketAddr,
+    protection: Protection,
 }
 
 impl Listening {
@@ -36,15 +43,21 @@ impl Listening {
         while listeners.len() < workers.get() {
             listeners.push(beside(&listeners, address)?);
         }
-        Ok(Self { listeners, address })
+        Ok(Self { listeners, address, protection: Protection::None })
     }
 
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    pub(super) fn into_listeners(self) -> Vec<TcpListener> {
-        self.listeners
+    /// HTTPS, with the certificate that `certificates` hold at the time.
+    #[cfg(feature = "tls")]
+    pub fn encrypted(self, certificates: &Arc<Certificates>) -> Self {
+        Self { protection: Protection::Tls(certificates.acceptor()), ..self }
+    }
+
+    pub(super) fn into_parts(self) -> (Vec<TcpListener>, Protection) {
+        (self.listeners, self.protection)
     }
 }
 
@@ -134,7 +147,8 @@ mod tests {
         let listening = Listening::bind(any(), workers(2)).unwrap();
         let callers: Vec<_> = (0..64).map(|_| TcpStream::connect(listening.local_addr()).unwrap()).collect();
         let taken: Vec<usize> = listening
-            .into_listeners()
+            .into_parts()
+            .0
             .iter()
             .map(|listener| std::iter::from_fn(|| listener.accept().ok()).count())
             .collect();

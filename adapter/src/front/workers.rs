@@ -37,8 +37,10 @@ where
     let places = Arc::new(Semaphore::new(limits.connections));
     let (stopper, _) = watch::channel(false);
     let mut workers = Vec::new();
-    for (index, listener) in listening.into_listeners().into_iter().enumerate() {
+    let (listeners, protection) = listening.into_parts();
+    for (index, listener) in listeners.into_iter().enumerate() {
         let (limits, handler, places) = (limits.clone(), handler.clone(), Arc::clone(&places));
+        let protection = protection.clone();
         let mut stopped = stopper.subscribe();
         let stopped = async move {
             // An error means that nobody waits for us any more, which is the end as well.
@@ -49,7 +51,7 @@ where
         thread::Builder::new().name(format!("front-{index}")).spawn(move || {
             let ended = runtime.block_on(async {
                 let listener = TcpListener::from_std(listener)?;
-                Ok(listener::serve(listener, &limits, places, stopped, handler).await)
+                Ok(listener::serve(listener, protection, &limits, places, stopped, handler).await)
             });
             // First the connections that were cut go, then the word that they are gone.
             drop(runtime);
