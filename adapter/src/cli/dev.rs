@@ -84,6 +84,12 @@ async fn run(config: Config, template: Template, build: BuildOptions, json: bool
     warn_of_dead_ends(&table, &template);
     let log = AccessLog::start(config.gateway.log_format, std::io::stderr())?;
     let telemetry = Telemetry::new(Arc::new(Metrics::new(&table)), Arc::new(log));
+    #[cfg(feature = "otel")]
+    let telemetry = telemetry
+        .with_traces(|name| std::env::var(name).ok())
+        .map_err(|cause| Failure::usage("traces cannot be sent").because(&cause))?;
+    #[cfg(feature = "otel")]
+    let ending = telemetry.clone();
     let buffers = BufferBudget::new(config.gateway.buffered_bytes);
     let readiness = Readiness::default();
     let stop = Stop::default();
@@ -112,6 +118,8 @@ async fn run(config: Config, template: Template, build: BuildOptions, json: bool
     readiness.set(false);
     stop.now();
     while servers.join_next().await.is_some() {}
+    #[cfg(feature = "otel")]
+    ending.end().await;
     embedded.end().await;
     ended
 }
@@ -151,11 +159,11 @@ fn serve_admin(
     readiness: &Readiness,
     stop: &Stop,
 ) -> impl Future<Output = ()> + Send + use<> {
-    let (log, buffers) = (Arc::clone(&telemetry.log), buffers.clone());
+    let (lossy, buffers) = (telemetry.clone(), buffers.clone());
     let levels = move || Levels {
         buffered_bytes: buffers.used_bytes(),
-        dropped_log_lines: log.dropped_lines(),
-        ..Levels::default()
+        dropped_log_lines: lossy.log.dropped_lines(),
+        dropped_spans: lossy.dropped_spans(),
     };
     let metrics = Arc::clone(&telemetry.metrics);
     let admin = Admin { metrics, levels: Box::new(levels), readiness: readiness.clone() };
