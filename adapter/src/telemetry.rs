@@ -1,4 +1,5 @@
-//! What the gateway leaves behind of each request: a line in the access log and its share of the figures.
+//! What the gateway leaves behind of each request: a line in the access log, its share of the figures and, in builds
+//! with the feature `otel` and where the environment names a collector, a span.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -11,21 +12,52 @@ use crate::{
     metrics::{InFlight, Metrics},
 };
 
+#[cfg(feature = "otel")]
+mod collector;
+#[cfg(feature = "otel")]
+pub mod sampling;
+#[cfg(feature = "otel")]
+mod span;
+#[cfg(feature = "otel")]
+pub mod traces;
+
 /// Where requests leave their trace. Clones leave it in the same place.
 #[derive(Clone, Debug)]
 pub struct Telemetry {
     pub metrics: Arc<Metrics>,
     pub log: Arc<AccessLog>,
+    #[cfg(feature = "otel")]
+    traces: Option<Arc<traces::Traces>>,
 }
 
 impl Telemetry {
     pub fn new(metrics: Arc<Metrics>, log: Arc<AccessLog>) -> Self {
-        Self { metrics, log }
+        Self {
+            metrics,
+            log,
+            #[cfg(feature = "otel")]
+            traces: None,
+        }
+    }
+
+    /// With spans that go where `OTEL_*` say, if they say anything. `variable` reads the environment. Needs a runtime.
+    ///
+    /// # Errors
+    /// A variable that cannot be understood.
+    #[cfg(feature = "otel")]
+    pub fn with_traces(self, variable: impl Fn(&str) -> Option<String>) -> Result<Self, traces::TracesError> {
+        Ok(Self { traces: traces::Traces::start(variable)?.map(Arc::new), ..self })
     }
 
     /// The request's place in a trace: the caller's, or one that begins here.
     pub fn trace<'a>(&self, headers: &'a HeaderMap, id: Uuid, started: SystemTime) -> Trace<'a> {
-        Trace::join(headers, id, started)
+        #[cfg_attr(not(feature = "otel"), expect(unused_mut, reason = "only what sends spans decides"))]
+        let mut trace = Trace::join(headers, id, started);
+        #[cfg(feature = "otel")]
+        if let Some(traces) = &self.traces {
+            traces.decide(&mut trace);
+        }
+        trace
     }
 
     /// A request begins; it is in flight until the guard is dropped.
@@ -41,5 +73,26 @@ impl Telemetry {
     pub fn finished(&self, finished: &Finished<'_>) {
         self.metrics.record(finished);
         self.log.record(finished);
+        #[cfg(feature = "otel")]
+        if let Some(traces) = &self.traces {
+            traces.record(finished);
+        }
+    }
+
+    /// Spans that no collector has taken.
+    pub fn dropped_spans(&self) -> u64 {
+        #[cfg(feature = "otel")]
+        if let Some(traces) = &self.traces {
+            return traces.dropped();
+        }
+        0
+    }
+
+    /// Sends what is left to be sent; the access log does so when it is dropped.
+    #[cfg(feature = "otel")]
+    pub async fn end(&self) {
+        if let Some(traces) = &self.traces {
+            traces.end().await;
+        }
     }
 }

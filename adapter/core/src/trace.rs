@@ -136,13 +136,13 @@ impl<'a> Trace<'a> {
 
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        f.write_str(x_ray::as_text(&x_ray::digits::<32>(self.0)))
     }
 }
 
 impl fmt::Display for SpanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
+        f.write_str(x_ray::as_text(&x_ray::digits::<16>(self.0.into())))
     }
 }
 

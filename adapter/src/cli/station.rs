@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 use stayput_core::DIALECTS;
 use tokio::{net::TcpListener, task::JoinSet};
 
-use super::signals::Stop;
+use super::{Failure, signals::Stop};
 use crate::{
     access_log::AccessLog,
     admin::{self, Admin, Readiness},
@@ -34,14 +34,18 @@ pub(super) struct Station {
 
 impl Station {
     /// # Errors
-    /// The log's thread cannot be started.
+    /// The log's thread cannot be started, or the environment asks for traces that cannot be sent.
     pub(super) fn start(
         settings: &GatewaySettings,
         rules: Rules,
         admin_port: TcpListener,
-    ) -> io::Result<Self> {
+    ) -> Result<Self, Failure> {
         let log = AccessLog::start(settings.log_format, io::stderr())?;
         let telemetry = Telemetry::new(Arc::new(Metrics::new(&rules.table)), Arc::new(log));
+        #[cfg(feature = "otel")]
+        let telemetry = telemetry
+            .with_traces(|name| std::env::var(name).ok())
+            .map_err(|cause| Failure::usage("traces cannot be sent").because(&cause))?;
         let mut station = Self {
             rules: Arc::new(LiveRules::new(rules)),
             telemetry,
@@ -55,11 +59,11 @@ impl Station {
     }
 
     fn admin(&self) -> Admin {
-        let (log, buffers) = (Arc::clone(&self.telemetry.log), self.buffers.clone());
+        let (telemetry, buffers) = (self.telemetry.clone(), self.buffers.clone());
         let levels = move || Levels {
             buffered_bytes: buffers.used_bytes(),
-            dropped_log_lines: log.dropped_lines(),
-            ..Levels::default()
+            dropped_log_lines: telemetry.log.dropped_lines(),
+            dropped_spans: telemetry.dropped_spans(),
         };
         let metrics = Arc::clone(&self.telemetry.metrics);
         Admin { metrics, levels: Box::new(levels), readiness: self.readiness.clone() }
@@ -105,6 +109,8 @@ impl Station {
         self.readiness.set(false);
         self.stop.now();
         while self.servers.join_next().await.is_some() {}
+        #[cfg(feature = "otel")]
+        self.telemetry.end().await;
     }
 }
 

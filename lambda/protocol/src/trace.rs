@@ -69,12 +69,14 @@ impl<'a> Trace<'a> {
 
 impl fmt::Display for Trace<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Root={}", self.root)?;
+        f.write_str("Root=")?;
+        self.root.fmt(f)?;
         if let Some(parent) = self.parent {
-            write!(f, ";Parent={parent:016x}")?;
+            f.write_str(";Parent=")?;
+            f.write_str(as_text(&digits::<16>(parent.into())))?;
         }
         if let Some(sampled) = self.sampled {
-            write!(f, ";Sampled={}", u8::from(sampled))?;
+            f.write_str(if sampled { ";Sampled=1" } else { ";Sampled=0" })?;
         }
         match self.lineage {
             Some(lineage) => write!(f, ";Lineage={lineage}"),
@@ -106,20 +108,41 @@ impl Root {
 
 impl fmt::Display for Root {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Whole numbers: a call of the formatter for every byte would cost ten times as much.
-        let (low, id) = (MAX_RANDOM, self.to_u128());
-        write!(f, "1-{:08x}-{:024x}", self.seconds, id & low)
+        let digits = digits::<32>(self.to_u128());
+        let (seconds, random) = as_text(&digits).split_at(8);
+        f.write_str("1-")?;
+        f.write_str(seconds)?;
+        f.write_str("-")?;
+        f.write_str(random)
     }
 }
 
 /// Longest lineage that is kept, in bytes. Ours: Lambda's are under 100.
 pub const MAX_LINEAGE_BYTES: usize = 256;
 
+/// The last `N` hexadecimal digits of a number. There is a trace in every call, and the formatter takes ten times as
+/// long.
+pub fn digits<const N: usize>(number: u128) -> [u8; N] {
+    let mut rest = number;
+    let mut digits = [b'0'; N];
+    for digit in digits.iter_mut().rev() {
+        *digit = DIGITS[usize::from(rest.to_le_bytes()[0] & 0xf)];
+        rest >>= 4;
+    }
+    digits
+}
+
+/// What [`digits`] gives, as text.
+pub fn as_text(digits: &[u8]) -> &str {
+    std::str::from_utf8(digits).expect("digits are ASCII")
+}
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// Of a header without lineage: `Root=` and 35, `;Parent=` and 16, `;Sampled=` and 1, `;Lineage=`.
 const HEADER_BYTES: usize = 40 + 24 + 10 + 9;
 
 const RANDOM_BITS: u32 = 96;
-const MAX_RANDOM: u128 = (1 << RANDOM_BITS) - 1;
 
 fn is_lineage(value: &str) -> bool {
     (1..=MAX_LINEAGE_BYTES).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic())
@@ -186,7 +209,8 @@ mod tests {
         ) {
             let root = Root { seconds, random };
             let trace = Trace { root, parent, sampled, lineage: lineage.as_deref() };
-            prop_assert_eq!(Trace::parse(trace.to_header().to_str().unwrap()), Some(trace));
+            let header = trace.to_header();
+            prop_assert_eq!(Trace::parse(header.to_str().unwrap()), Some(trace));
             prop_assert_eq!(Root::from_u128(root.to_u128()), root);
         }
 

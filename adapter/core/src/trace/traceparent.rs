@@ -44,8 +44,8 @@ impl TraceParent {
     }
 
     pub(super) fn to_header(self) -> HeaderValue {
-        let text = format!("00-{}-{}-{:02x}", self.trace, self.span, u8::from(self.sampled));
-        HeaderValue::try_from(text).expect("digits and dashes")
+        let flags = if self.sampled { "01" } else { "00" };
+        HeaderValue::try_from(format!("00-{}-{}-{flags}", self.trace, self.span)).expect("digits and dashes")
     }
 }
 
