@@ -24,7 +24,7 @@ mod settings;
 pub use key::{Holder, KeyRow};
 pub use mistake::{Mistake, Mistakes, Origin};
 pub use quantity::duration;
-pub use settings::{Flag, GatewaySettings, LambdaSettings, LogFormat, LogLevel};
+pub use settings::{Flag, GatewaySettings, LambdaSettings, LogFormat, LogLevel, TlsFiles};
 
 use document::Document;
 use mistake::nearest;

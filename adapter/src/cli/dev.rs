@@ -105,7 +105,9 @@ async fn run(config: Config, template: Template, build: BuildOptions, json: bool
         buffers,
         telemetry,
     });
-    servers.spawn(serve_gateway(gateway_port, gateway, &stop));
+    let limits =
+        front::Limits { drain: config.gateway.drain.min(front::DRAIN_DEV), ..front::Limits::default() };
+    servers.spawn(serve_gateway(gateway_port, gateway, limits, &stop));
     readiness.set(true);
     shown.print(json);
 
@@ -164,11 +166,12 @@ fn serve_admin(
 fn serve_gateway(
     port: TcpListener,
     gateway: Arc<Gateway>,
+    limits: front::Limits,
     stop: &Stop,
 ) -> impl Future<Output = ()> + Send + use<> {
     let stop = stop.seen();
     async move {
-        front::serve_here(port, front::Limits::default(), stop, move |request, peer| {
+        front::serve_here(port, limits, stop, move |request, peer| {
             let gateway = Arc::clone(&gateway);
             async move { gateway.serve(request, peer).await }
         })

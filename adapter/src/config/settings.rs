@@ -1,6 +1,11 @@
 //! The settings that have one value: their names everywhere, their defaults, their meaning.
 
-use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
 
 use super::{
     mistake::{Mistakes, Origin, Written, quoted, unknown},
@@ -20,6 +25,19 @@ pub struct GatewaySettings {
     pub log_level: LogLevel,
     /// What has to outlive the process.
     pub data_dir: PathBuf,
+    /// For HTTPS; else callers speak plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Threads that serve callers; `None`: one a core.
+    pub workers: Option<NonZeroUsize>,
+    /// How long accepted calls may take to finish once the end has come.
+    pub drain: Duration,
+}
+
+/// A certificate and its key, in PEM form.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 /// Settings of the embedded Lambda service.
@@ -74,6 +92,10 @@ pub(super) static SETTINGS: &[&Setting] = &[
     &LOG_FORMAT,
     &LOG_LEVEL,
     &DATA_DIR,
+    &TLS_CERT,
+    &TLS_KEY,
+    &WORKERS,
+    &DRAIN,
     &LAMBDA_LISTEN,
     &LAMBDA_CONCURRENCY,
 ];
@@ -94,6 +116,9 @@ impl Resolved<'_> {
         let log_format = self.check(&LOG_FORMAT, |text| word(text, LOG_FORMATS), mistakes);
         let log_level = self.check(&LOG_LEVEL, |text| word(text, LOG_LEVELS), mistakes);
         let data_dir = self.check(&DATA_DIR, path, mistakes);
+        let tls = self.tls(mistakes);
+        let workers = self.check(&WORKERS, workers, mistakes);
+        let drain = self.check(&DRAIN, quantity::duration, mistakes);
         Some(GatewaySettings {
             listen: listen?,
             admin_listen: admin_listen?,
@@ -101,7 +126,32 @@ impl Resolved<'_> {
             log_format: log_format?,
             log_level: log_level?,
             data_dir: data_dir?,
+            tls: tls?,
+            workers: workers?,
+            drain: drain?,
         })
+    }
+
+    /// Both files or neither.
+    fn tls(&self, mistakes: &mut Mistakes) -> Option<Option<TlsFiles>> {
+        let file = |setting| Some(self.strongest(setting)).filter(|written| !written.text.is_empty());
+        let missing = |written: &Written, other: &Setting| {
+            format!("{} without {} is no use", quoted(&written.text), other.key)
+        };
+        match (file(&TLS_CERT), file(&TLS_KEY)) {
+            (None, None) => Some(None),
+            (Some(written), None) => {
+                mistakes.add(written.mistake(missing(&written, &TLS_KEY)));
+                None
+            }
+            (None, Some(written)) => {
+                mistakes.add(written.mistake(missing(&written, &TLS_CERT)));
+                None
+            }
+            (Some(certificate), Some(key)) => {
+                Some(Some(TlsFiles { certificate: certificate.text.into(), key: key.text.into() }))
+            }
+        }
     }
 
     pub(super) fn lambda(&self, mistakes: &mut Mistakes) -> Option<LambdaSettings> {
@@ -166,6 +216,18 @@ fn count(text: &str) -> Result<NonZeroU32, String> {
     text.parse().map_err(|_| format!("{} is not a number from 1 to {}", quoted(text), u32::MAX))
 }
 
+fn workers(text: &str) -> Result<Option<NonZeroUsize>, String> {
+    if text == "auto" {
+        return Ok(None);
+    }
+    match text.parse::<NonZeroUsize>() {
+        Ok(workers) if workers.get() <= MAX_WORKERS => Ok(Some(workers)),
+        Ok(_) | Err(_) => {
+            Err(format!("{} is not a number from 1 to {MAX_WORKERS}, nor \"auto\"", quoted(text)))
+        }
+    }
+}
+
 fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("an empty path".to_owned()) } else { Ok(text.into()) }
 }
@@ -211,6 +273,22 @@ static LOG_LEVEL: Setting =
 
 static DATA_DIR: Setting =
     Setting { section: "gateway", key: "data_dir", variable: "STAYPUT_DATA_DIR", default: ".stayput" };
+
+static TLS_CERT: Setting =
+    Setting { section: "gateway", key: "tls_cert", variable: "STAYPUT_TLS_CERT", default: "" };
+
+static TLS_KEY: Setting =
+    Setting { section: "gateway", key: "tls_key", variable: "STAYPUT_TLS_KEY", default: "" };
+
+static WORKERS: Setting =
+    Setting { section: "gateway", key: "workers", variable: "STAYPUT_WORKERS", default: "auto" };
+
+/// Source of the default: security-and-delivery.md, exam R7 (30 s for the whole end).
+static DRAIN: Setting =
+    Setting { section: "gateway", key: "drain", variable: "STAYPUT_DRAIN", default: "25s" };
+
+/// Threads; more than any machine has cores.
+const MAX_WORKERS: usize = 1024;
 
 static LAMBDA_LISTEN: Setting = Setting {
     section: "lambda",
