@@ -32,7 +32,7 @@ pub use quantity::duration;
 pub use secret::{DEV_KEY, Secret, SecretError};
 pub use settings::{
     AwsClient, AwsSettings, Change, Flag, GatewaySettings, LambdaSettings, LogFormat, LogLevel, Setting,
-    Value,
+    TlsFiles, Value,
 };
 
 use document::Document;
@@ -128,6 +128,9 @@ impl Config {
         let gateway = GatewaySettings::check(&values, &mut mistakes);
         let lambda = LambdaSettings::check(&values, &mut mistakes);
         let aws = AwsSettings::check(&values, &mut mistakes);
+        if let Some(gateway) = &gateway {
+            gateway.check_tls(&values, &mut mistakes);
+        }
         let rows = raw.map(|raw| {
             let table = function::table(&raw.functions, &mut mistakes);
             let keys = key::rows(&raw.keys, &table, &mut mistakes);

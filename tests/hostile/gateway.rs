@@ -13,12 +13,13 @@ use bytes::Bytes;
 use http::request;
 use stayput::{
     access_log::AccessLog,
-    backend::{BackendFuture, LambdaBackend, Reply},
+    backend::{BackendFuture, LambdaBackend, Reply, ReplyBody},
     buffer::BufferBudget,
     config::LogFormat,
     front::{self, Limits},
     gateway::Gateway,
     metrics::Metrics,
+    rules::{LiveRules, Rules},
     telemetry::Telemetry,
 };
 use stayput_core::DIALECTS;
@@ -46,9 +47,8 @@ impl RunningGateway {
         let log = AccessLog::start(LogFormat::Text, io::sink()).expect("a log");
         let gateway = Arc::new(Gateway {
             dialects: DIALECTS,
-            keys: Arc::new(setup::keys()),
+            rules: Arc::new(LiveRules::new(Rules { keys: setup::keys(), table })),
             telemetry: Telemetry { metrics: Arc::new(Metrics::new(&table)), log: Arc::new(log) },
-            table: Arc::new(table),
             backend: Arc::clone(&lambda) as Arc<dyn LambdaBackend>,
             buffers: BufferBudget::new(64 << 20),
         });
@@ -86,7 +86,8 @@ struct Willing {
 impl LambdaBackend for Willing {
     fn call(&self, _: request::Parts, _: Bytes) -> BackendFuture<'_> {
         self.calls.fetch_add(1, SeqCst);
-        let (head, body) = http::Response::new(r#"{"statusCode":200,"body":"ok"}"#.into()).into_parts();
+        let (head, body) =
+            http::Response::new(ReplyBody::Whole(r#"{"statusCode":200,"body":"ok"}"#.into())).into_parts();
         Box::pin(async move { Ok(Reply { head, body }) })
     }
 }

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     aws,
     config::{Config, Rows},
+    front::Certificates,
     rules::Rules,
 };
 
@@ -66,8 +67,10 @@ async fn run(
 ) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     let hangups = hangups()?;
-    let workers = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let workers = config.gateway.workers.or_else(|| std::thread::available_parallelism().ok());
+    let workers = workers.unwrap_or(NonZeroUsize::MIN);
     let port = listeners::listen(config.gateway.listen, workers, "--listen")?;
+    let certificates = certificates(&config)?;
     let admin_port = bind(config.gateway.admin_listen, "--admin-listen").await?;
     let urls = (shown_url(port.local_addr()), shown_url(admin_port.local_addr()?));
     let mut station = Station::start(&config.gateway, rules, admin_port)?;
@@ -87,15 +90,33 @@ async fn run(
         files: Vec::new(),
         hangups,
     };
+    let (port, renewal) = match certificates {
+        Some(certificates) => (port.encrypted(&certificates), Some(certificates)),
+        None => (port, None),
+    };
+    let renewal = async {
+        match &renewal {
+            Some(certificates) => certificates.follow().await,
+            None => std::future::pending().await,
+        }
+    };
     station.open(port, lambda.backend);
     show(&urls, &lambda.endpoint, json);
     tokio::select! {
-        ((), ()) = async { tokio::join!(following.run(), lambda.upkeep) } => {}
+        ((), (), ()) = async { tokio::join!(following.run(), lambda.upkeep, renewal) } => {}
         () = signals.asked() => {}
     }
-    say("ending; calls that are running have 25 s to finish");
+    say(format_args!("ending; calls that are running have {:?} to finish", config.gateway.drain));
     station.close().await;
     Ok(Exit::Done)
+}
+
+fn certificates(config: &Config) -> Result<Option<Arc<Certificates>>, Failure> {
+    let Some(files) = config.gateway.tls() else { return Ok(None) };
+    let certificates = Certificates::load(&files.certificate, &files.key);
+    certificates
+        .map(Some)
+        .map_err(|cause| Failure::usage("callers cannot be answered over HTTPS").because(&cause))
 }
 
 fn rules_of(rows: Rows) -> Rules {

@@ -1,6 +1,6 @@
 //! What `dev` and `serve` have in common: rules, telemetry, the admin listener, the gateway's port, and the end of it.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -15,7 +15,7 @@ use crate::{
     body::Body,
     buffer::BufferBudget,
     config::GatewaySettings,
-    front::{self, DRAIN_SERVE, Limits, Listening},
+    front::{self, DRAIN_DEV, Limits, Listening},
     gateway::Gateway,
     metrics::{Levels, Metrics},
     rules::{LiveRules, Rules},
@@ -29,6 +29,7 @@ pub(super) struct Station {
     buffers: BufferBudget,
     readiness: Readiness,
     stop: Stop,
+    drain: Duration,
     servers: JoinSet<()>,
 }
 
@@ -52,6 +53,7 @@ impl Station {
             buffers: BufferBudget::new(settings.buffered_bytes),
             readiness: Readiness::default(),
             stop: Stop::default(),
+            drain: settings.drain,
             servers: JoinSet::new(),
         };
         station.servers.spawn(admin::serve(station.admin(), admin_port, station.stop.seen()));
@@ -72,7 +74,7 @@ impl Station {
     /// Lets callers in, on threads of their own, one for each of the listeners.
     pub(super) fn open(&mut self, listening: Listening, backend: Arc<dyn LambdaBackend>) {
         let gateway = self.gateway(backend);
-        let limits = Limits { drain: DRAIN_SERVE, ..Limits::default() };
+        let limits = Limits { drain: self.drain, ..Limits::default() };
         let stop = self.stop.seen();
         self.servers.spawn(async move {
             let handler = move |request, peer| answer(Arc::clone(&gateway), request, peer);
@@ -86,10 +88,11 @@ impl Station {
     /// Lets callers in, on this runtime.
     pub(super) fn open_here(&mut self, port: TcpListener, backend: Arc<dyn LambdaBackend>) {
         let gateway = self.gateway(backend);
+        let limits = Limits { drain: self.drain.min(DRAIN_DEV), ..Limits::default() };
         let stop = self.stop.seen();
         self.servers.spawn(async move {
             let handler = move |request, peer| answer(Arc::clone(&gateway), request, peer);
-            front::serve_here(port, Limits::default(), stop, handler).await;
+            front::serve_here(port, limits, stop, handler).await;
         });
         self.readiness.set(true);
     }

@@ -1,6 +1,11 @@
 //! What a setting's text may be, and what it means: for the program, and for editors.
 
-use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
 
 use http::Uri;
 
@@ -52,6 +57,13 @@ pub(super) const COUNT: Kind<NonZeroU32> = Kind { shape: Shape::Count, read: cou
 pub(super) const PATH: Kind<PathBuf> = Kind { shape: Shape::Text, read: path };
 
 /// Empty: none.
+pub(super) const FILE: Kind<Option<PathBuf>> =
+    Kind { shape: Shape::Text, read: |text| Ok((!text.is_empty()).then(|| text.into())) };
+
+/// `auto`: none.
+pub(super) const WORKERS: Kind<Option<NonZeroUsize>> = Kind { shape: Shape::Text, read: workers };
+
+/// Empty: none.
 pub(super) const ENDPOINT: Kind<Option<Uri>> = Kind { shape: Shape::Text, read: endpoint };
 
 /// Empty: none.
@@ -100,6 +112,18 @@ fn count(text: &str) -> Result<NonZeroU32, String> {
 
 fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("an empty path".to_owned()) } else { Ok(text.into()) }
+}
+
+fn workers(text: &str) -> Result<Option<NonZeroUsize>, String> {
+    if text == "auto" {
+        return Ok(None);
+    }
+    match text.parse::<NonZeroUsize>() {
+        Ok(workers) if workers.get() <= MAX_WORKERS => Ok(Some(workers)),
+        Ok(_) | Err(_) => {
+            Err(format!("{} is not a number from 1 to {MAX_WORKERS}, nor \"auto\"", quoted(text)))
+        }
+    }
 }
 
 fn endpoint(text: &str) -> Result<Option<Uri>, String> {
@@ -157,6 +181,9 @@ const LOG_LEVELS: [(&str, LogLevel); 5] = [
 ];
 
 const AWS_CLIENTS: [(&str, AwsClient); 2] = [("lean", AwsClient::Lean), ("sdk", AwsClient::Sdk)];
+
+/// Threads; more than any machine has cores.
+const MAX_WORKERS: usize = 1024;
 
 /// Ours: the label of a host name at most.
 const MAX_REGION_LEN: usize = 63;

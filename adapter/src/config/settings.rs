@@ -1,12 +1,17 @@
 //! The settings that have one value. Everything there is to say about one stands in one place: below.
 
-use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
 
 use http::Uri;
 
 use super::{
     kind::{self, Kind, Shape},
-    mistake::{Mistakes, Origin, Written},
+    mistake::{Mistakes, Origin, Written, quoted},
 };
 
 /// How the logs are written.
@@ -130,6 +135,41 @@ section! {
         log_level: LogLevel = "info", LOG_LEVEL, "STAYPUT_LOG_LEVEL", Live;
         /// What has to outlive the process: the key that `stayput dev` makes.
         data_dir: PathBuf = ".stayput", PATH, "STAYPUT_DATA_DIR", Restart;
+        /// `stayput serve` only: a certificate, and what it was issued by, as a PEM file; with tls_key, callers speak HTTPS.
+        tls_cert: Option<PathBuf> = "", FILE, "STAYPUT_TLS_CERT", Restart;
+        /// `stayput serve` only: the certificate's key, as a PEM file. Both files are read again when they change.
+        tls_key: Option<PathBuf> = "", FILE, "STAYPUT_TLS_KEY", Restart;
+        /// `stayput serve` only: threads that serve callers, "auto" for one a core.
+        workers: Option<NonZeroUsize> = "auto", WORKERS, "STAYPUT_WORKERS", Restart;
+        /// How long calls may take to finish after SIGTERM or Ctrl-C; `stayput dev` waits 5 s at most.
+        drain: Duration = "25s", TIME, "STAYPUT_DRAIN", Restart;
+    }
+}
+
+/// A certificate and its key, in PEM form.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+impl GatewaySettings {
+    /// For HTTPS; else callers speak plain HTTP.
+    pub fn tls(&self) -> Option<TlsFiles> {
+        let (certificate, key) = (self.tls_cert.clone()?, self.tls_key.clone()?);
+        Some(TlsFiles { certificate, key })
+    }
+
+    /// Both files of TLS or neither.
+    pub(super) fn check_tls(&self, values: &[Value], mistakes: &mut Mistakes) {
+        let (given, missing) = match (&self.tls_cert, &self.tls_key) {
+            (Some(_), None) => ("tls_cert", "tls_key"),
+            (None, Some(_)) => ("tls_key", "tls_cert"),
+            (Some(_), Some(_)) | (None, None) => return,
+        };
+        let value = values.iter().find(|value| value.setting.key == given);
+        let written = &value.expect("every setting has a value").written;
+        mistakes.add(written.mistake(format!("{} without {missing} is no use", quoted(&written.text))));
     }
 }
 
