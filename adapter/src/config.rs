@@ -131,7 +131,7 @@ impl Sources {
             .filter_map(|(name, value)| {
                 Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
             })
-            .filter(|(name, _)| name.starts_with(PREFIX) && name != DEV_KEY)
+            .filter(|(name, _)| name.starts_with(PREFIX) && !SECRETS.contains(&name.as_str()))
             .collect();
         let named = named_file(file);
         let usual = || Some(PathBuf::from(USUAL_FILE)).filter(|path| path.exists());
@@ -152,7 +152,16 @@ fn named_file(on_command_line: Option<&Path>) -> Option<PathBuf> {
 
 /// The dev key that the environment gives.
 pub fn dev_key_from_environment() -> Option<Credential> {
-    let secret = std::env::var_os(DEV_KEY)?.into_encoded_bytes();
+    secret_from_environment(DEV_KEY)
+}
+
+/// The gateway's own keys that the environment gives, as text.
+pub fn gateway_keys_from_environment() -> Option<Credential> {
+    secret_from_environment(GATEWAY_KEY)
+}
+
+fn secret_from_environment(name: &str) -> Option<Credential> {
+    let secret = std::env::var_os(name)?.into_encoded_bytes();
     (!secret.is_empty()).then(|| Credential::new(secret))
 }
 
@@ -169,7 +178,7 @@ fn read_file(path: &Path) -> Result<SourceFile, ConfigError> {
 /// A variable that is nearly one of ours is a slip; other names with our prefix may be somebody else's (Kubernetes
 /// makes some for a service that is called `stayput`).
 fn check_variables(variables: &[(String, String)], mistakes: &mut Mistakes) {
-    let known = || SETTINGS.iter().map(|setting| setting.variable).chain([CONFIG, DEV_KEY]);
+    let known = || SETTINGS.iter().map(|setting| setting.variable).chain([CONFIG]).chain(SECRETS);
     for (name, _) in variables.iter().filter(|(name, _)| known().all(|known| known != name)) {
         if let Some(meant) = nearest(name, known()) {
             mistakes.at(&Origin::Variable(name.clone()), format!("unknown; did you mean {meant}?"));
@@ -183,6 +192,10 @@ const USUAL_FILE: &str = "stayput.toml";
 const PREFIX: &str = "STAYPUT_";
 const CONFIG: &str = "STAYPUT_CONFIG";
 const DEV_KEY: &str = "STAYPUT_DEV_KEY";
+const GATEWAY_KEY: &str = "STAYPUT_GATEWAY_KEY";
+
+/// Never among the settings, which messages may quote.
+const SECRETS: [&str; 2] = [DEV_KEY, GATEWAY_KEY];
 
 /// Ours: 10,000 functions and keys take about 3 MB.
 const MAX_FILE_BYTES: u64 = 16 << 20;

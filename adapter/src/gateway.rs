@@ -16,9 +16,12 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header, request};
 use stayput_core::{
     Blame, Call, Dialect, Exchange, Invocation, Outcome, Rejection, RenderedBody,
-    admission::{self, Admitted},
+    admission::{self, Admitted, Desk},
+    dialect::Altair,
     keys::Keyring,
+    limits::Limits,
     table::Table,
+    token::Tokens,
     translate,
 };
 use uuid::Uuid;
@@ -29,6 +32,7 @@ use crate::{
     body::Body,
     buffer::{BufferBudget, Reservation, discard},
     telemetry::Telemetry,
+    tokens::Endpoint,
 };
 
 /// The gateway. Keeps no state of its own between requests.
@@ -39,6 +43,9 @@ pub struct Gateway {
     pub table: Arc<Table>,
     pub backend: Arc<dyn LambdaBackend>,
     pub buffers: BufferBudget,
+    pub limits: Limits,
+    /// `None`: no tokens are given out, and so none are taken.
+    pub tokens: Option<Tokens>,
     pub telemetry: Telemetry,
 }
 
@@ -58,7 +65,15 @@ impl Gateway {
             started: SystemTime::now(),
             elapsed: Duration::ZERO,
         };
-        let Some((dialect, admitted)) = self.recognise(&head, peer) else {
+        if let Some((endpoint, tokens)) = Endpoint::of(head.uri.path()).zip(self.tokens.as_ref()) {
+            let answered = endpoint.serve(&exchange, &mut body, &self.buffers, &self.desk(), tokens).await;
+            let (response, blame) = answered;
+            exchange.elapsed = clock.elapsed();
+            self.trace(Some(&Altair), &exchange, None, response.status(), blame);
+            discard(&head.headers, body);
+            return response;
+        }
+        let Some((dialect, admitted)) = self.recognise(&exchange) else {
             discard(&head.headers, body);
             exchange.elapsed = clock.elapsed();
             return self.unknown_route(&exchange);
@@ -85,11 +100,15 @@ impl Gateway {
     }
 
     /// The dialect whose route this is, and whether the call may happen.
-    fn recognise(&self, head: &request::Parts, peer: SocketAddr) -> Option<(&'static dyn Dialect, Admitted)> {
+    fn recognise(&self, exchange: &Exchange<'_>) -> Option<(&'static dyn Dialect, Admitted)> {
         self.dialects.iter().find_map(|&dialect| {
-            let admitted = admission::recognise(dialect, head, peer.ip(), &self.keys, &self.table)?;
+            let admitted = admission::recognise(dialect, exchange, &self.desk())?;
             Some((dialect, admitted))
         })
+    }
+
+    fn desk(&self) -> Desk<'_> {
+        Desk { keys: &self.keys, table: &self.table, limits: &self.limits, tokens: self.tokens.as_ref() }
     }
 
     async fn invoke<B>(
@@ -102,14 +121,16 @@ impl Gateway {
     where
         B: http_body::Body<Data = Bytes> + Unpin,
     {
+        let place = self.limits.admit(&invocation.key, self.keys.len(), exchange.started)?;
         let limit = translate::body_limit(invocation);
-        let (body, mut share) = self.buffers.collect(&exchange.head.headers, body, limit).await?;
+        let (body, share) = self.buffers.collect(&exchange.head.headers, body, limit).await?;
+        let mut share = share.with_place(place);
         let (invoke, payload) = translate::encode(dialect, exchange, invocation, body)?;
         let reply = self.call(invoke, payload, invocation.function.timeout).await?;
         let decoded = translate::decode(invocation, &reply.head, reply.body);
         let (outcome, body) =
             decoded.inspect_err(|rejection| tell_operator(exchange, invocation, rejection))?;
-        share.exchange_for(body.len());
+        share.exchange_for(body.len())?;
         Ok(Answered { outcome, body, share })
     }
 

@@ -15,3 +15,4 @@ pub mod routes;
 pub mod secret;
 pub mod server;
 pub mod telemetry;
+pub mod tokens;

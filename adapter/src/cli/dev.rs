@@ -1,6 +1,6 @@
 //! `stayput dev`
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::SystemTime};
 
 use clap::Args;
 use lambda_local::{Function, function::Unavailable, template::Template};
@@ -8,7 +8,9 @@ use serde_json::json;
 use stayput_core::{
     Credential, DIALECTS,
     keys::{Keyring, Right},
+    limits::Limits,
     table::Table,
+    token::Tokens,
 };
 use tokio::{net::TcpListener, task::JoinSet};
 
@@ -26,13 +28,14 @@ use crate::{
     admin::{self, Admin, Readiness},
     backend,
     buffer::BufferBudget,
-    config::{Config, Rows, dev, dev_key_from_environment, key},
+    config::{Config, Rows, dev, dev_key_from_environment, gateway_keys_from_environment, key},
     data_dir::DataDir,
     gateway::Gateway,
     metrics::{Levels, Metrics},
     routes::{self, ListedRoute},
     server,
     telemetry::Telemetry,
+    tokens::sealing,
 };
 
 /// Run everything on this machine: the gateway, Lambda and the template's functions
@@ -74,6 +77,11 @@ async fn run(config: Config, template: Template, build: BuildOptions, json: bool
     let embedding = Embedding::prepare(&config, "--lambda-listen").await?;
     // Last, so that a second `dev` in this folder is told of the port, which it can change.
     let data_dir = DataDir::open(&config.gateway.data_dir)?;
+    let sealing_keys = sealing::load(
+        gateway_keys_from_environment().as_ref(),
+        config.gateway.key_file.as_deref(),
+        &data_dir,
+    )?;
     let secret = dev_key_from_environment().map_or_else(|| data_dir.dev_key(), Ok)?;
     let urls = Urls {
         gateway: shown_url(gateway_port.local_addr()?),
@@ -103,6 +111,8 @@ async fn run(config: Config, template: Template, build: BuildOptions, json: bool
         table: Arc::new(table),
         backend: Arc::new(backend::embedded::Embedded(embedded.service.clone())),
         buffers,
+        limits: Limits::new(config.gateway.concurrency),
+        tokens: Some(Tokens::new(sealing_keys)),
         telemetry,
     });
     servers.spawn(serve_gateway(gateway_port, gateway, &stop));
@@ -199,8 +209,8 @@ impl Shown {
             |name: &str| functions.iter().any(|function| function.name == name && function.program.is_ok());
         let loopback = IpAddr::from([127, 0, 0, 1]);
         let anonymous = |listed: &ListedRoute| {
-            let key = keys.authenticate(listed.dialect.name(), None, loopback);
-            key.is_ok_and(|key| key.may(Right::Invoke) && key.sees(&listed.key))
+            let key = keys.anonymous(listed.dialect.name(), loopback, SystemTime::now());
+            key.is_some_and(|key| key.may(Right::Invoke) && key.sees(&listed.key))
         };
         let curl = curl::lines(&urls.gateway, secret, &routes::list(table), available, anonymous);
         let functions = functions.iter().map(|function| {

@@ -16,6 +16,10 @@ pub struct GatewaySettings {
     pub admin_listen: SocketAddr,
     /// All bodies in memory together.
     pub buffered_bytes: usize,
+    /// Calls at a time, all keys together.
+    pub concurrency: NonZeroU32,
+    /// The gateway's own keys, by which it seals what it gives out; `None`: one in the data directory.
+    pub key_file: Option<PathBuf>,
     pub log_format: LogFormat,
     pub log_level: LogLevel,
     /// What has to outlive the process.
@@ -71,6 +75,8 @@ pub(super) static SETTINGS: &[&Setting] = &[
     &LISTEN,
     &ADMIN_LISTEN,
     &BUFFERED_BYTES,
+    &CONCURRENCY,
+    &KEY_FILE,
     &LOG_FORMAT,
     &LOG_LEVEL,
     &DATA_DIR,
@@ -91,6 +97,8 @@ impl Resolved<'_> {
         let listen = self.check(&LISTEN, address, mistakes);
         let admin_listen = self.check(&ADMIN_LISTEN, loopback_address, mistakes);
         let buffered_bytes = self.check(&BUFFERED_BYTES, size, mistakes);
+        let concurrency = self.check(&CONCURRENCY, count, mistakes);
+        let key_file = self.check(&KEY_FILE, optional_path, mistakes);
         let log_format = self.check(&LOG_FORMAT, |text| word(text, LOG_FORMATS), mistakes);
         let log_level = self.check(&LOG_LEVEL, |text| word(text, LOG_LEVELS), mistakes);
         let data_dir = self.check(&DATA_DIR, path, mistakes);
@@ -98,6 +106,8 @@ impl Resolved<'_> {
             listen: listen?,
             admin_listen: admin_listen?,
             buffered_bytes: buffered_bytes?,
+            concurrency: concurrency?,
+            key_file: key_file?,
             log_format: log_format?,
             log_level: log_level?,
             data_dir: data_dir?,
@@ -162,12 +172,17 @@ fn size(text: &str) -> Result<usize, String> {
     }
 }
 
-fn count(text: &str) -> Result<NonZeroU32, String> {
+pub(super) fn count(text: &str) -> Result<NonZeroU32, String> {
     text.parse().map_err(|_| format!("{} is not a number from 1 to {}", quoted(text), u32::MAX))
 }
 
 fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("an empty path".to_owned()) } else { Ok(text.into()) }
+}
+
+/// Nothing: none.
+fn optional_path(text: &str) -> Result<Option<PathBuf>, String> {
+    Ok((!text.is_empty()).then(|| text.into()))
 }
 
 fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
@@ -202,6 +217,14 @@ static BUFFERED_BYTES: Setting = Setting {
     variable: "STAYPUT_BUFFERED_BYTES",
     default: "256 MiB",
 };
+
+/// Source of the default: ours. Four fifths of the connections that the gateway takes, so that who is over it is told so
+/// in its own dialect instead of waiting to be connected; eight times what AWS runs at a time for a new account.
+static CONCURRENCY: Setting =
+    Setting { section: "gateway", key: "concurrency", variable: "STAYPUT_CONCURRENCY", default: "8000" };
+
+static KEY_FILE: Setting =
+    Setting { section: "gateway", key: "key_file", variable: "STAYPUT_KEY_FILE", default: "" };
 
 static LOG_FORMAT: Setting =
     Setting { section: "gateway", key: "log_format", variable: "STAYPUT_LOG_FORMAT", default: "text" };
