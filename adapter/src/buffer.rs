@@ -1,4 +1,7 @@
 //! Request bodies into memory, within bounds: one for the body, one for all bodies together.
+//!
+//! An eighth of all is kept for small bodies, so that large ones, and slow readers of large answers, leave room for the
+//! callers who ask for little.
 
 use std::{
     sync::{
@@ -11,29 +14,45 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
-use stayput_core::Rejection;
+use stayput_core::{Rejection, limits::Permit};
 
 /// The bound on all bodies in memory together. Cheap to clone; all clones count together.
 #[derive(Clone, Debug)]
-pub struct BufferBudget {
-    used: Arc<AtomicUsize>,
-    limit_bytes: usize,
-}
+pub struct BufferBudget(Arc<Parts>);
 
 /// A share of the budget; dropping it gives the share back.
 #[derive(Debug)]
 pub struct Reservation {
-    used: Arc<AtomicUsize>,
+    parts: Arc<Parts>,
+    part: Part,
     bytes: usize,
+    /// The call's place goes with it, so that a call is over when its answer has been written.
+    place: Option<Permit>,
+}
+
+/// The budget's two parts, with the bytes that are used of each.
+#[derive(Debug)]
+struct Parts {
+    common: AtomicUsize,
+    small: AtomicUsize,
+    limit_bytes: usize,
+}
+
+/// What a share is a share of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Part {
+    Common,
+    /// For bodies of up to [`SMALL_BODY_BYTES`] that find the common part full.
+    Small,
 }
 
 impl BufferBudget {
     pub fn new(limit_bytes: usize) -> Self {
-        Self { used: Arc::default(), limit_bytes }
+        Self(Arc::new(Parts { common: AtomicUsize::new(0), small: AtomicUsize::new(0), limit_bytes }))
     }
 
     pub fn used_bytes(&self) -> usize {
-        self.used.load(Ordering::Relaxed)
+        self.0.used(Part::Common).load(Ordering::Relaxed) + self.0.used(Part::Small).load(Ordering::Relaxed)
     }
 
     /// Reads a body that may have up to `limit` bytes. What it says of its own length is judged before a byte is read.
@@ -65,7 +84,7 @@ impl BufferBudget {
             if total > limit {
                 return Err(Rejection::PayloadTooLarge { limit });
             }
-            share.grow_to(total, self.limit_bytes)?;
+            share.hold(total)?;
             if first.is_empty() && rest.is_empty() {
                 first = data;
                 continue;
@@ -84,42 +103,115 @@ impl BufferBudget {
     /// A share that grows as bytes arrive: what a caller merely announces takes no room from the others. A body that
     /// has no room now is refused now.
     fn reserve(&self, announced: usize) -> Result<Reservation, Rejection> {
-        let used = self.used_bytes();
-        if used >= self.limit_bytes || announced > self.limit_bytes - used {
-            return Err(Rejection::Overloaded { limit: self.limit_bytes });
-        }
-        Ok(Reservation { used: Arc::clone(&self.used), bytes: 0 })
+        let has_room = |part| self.0.room(part) > 0 && announced <= self.0.room(part);
+        let small = || announced <= SMALL_BODY_BYTES && has_room(Part::Small);
+        let part = if has_room(Part::Common) {
+            Part::Common
+        } else if small() {
+            Part::Small
+        } else {
+            return Err(self.0.overloaded());
+        };
+        Ok(Reservation { parts: Arc::clone(&self.0), part, bytes: 0, place: None })
     }
 }
 
 impl Reservation {
-    fn grow_to(&mut self, bytes: usize, limit: usize) -> Result<(), Rejection> {
-        let more = bytes.saturating_sub(self.bytes);
-        if more == 0 {
-            return Ok(());
-        }
-        if self.used.fetch_add(more, Ordering::Relaxed) + more > limit {
-            self.used.fetch_sub(more, Ordering::Relaxed);
-            return Err(Rejection::Overloaded { limit });
-        }
-        self.bytes += more;
-        Ok(())
+    /// Keeps the call's place as long as itself.
+    #[must_use]
+    pub fn with_place(mut self, place: Permit) -> Self {
+        self.place = Some(place);
+        self
     }
 
-    /// The request's bytes are gone and the answer's are here: counts those instead. Never refused, since they
-    /// are in memory already; they weigh on what is admitted next.
-    pub fn exchange_for(&mut self, bytes: usize) {
-        self.used.fetch_add(bytes, Ordering::Relaxed);
-        self.used.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.bytes = bytes;
+    /// As many bytes as there are now, instead of those before: of the request as it arrives, then of the answer.
+    ///
+    /// What had its share of the common part keeps it: an answer is in memory already, and weighs on what is admitted
+    /// next. Only what came in on the part for small bodies, and has grown out of it, has to find room.
+    ///
+    /// # Errors
+    /// There is no room for a body that grows.
+    pub fn exchange_for(&mut self, bytes: usize) -> Result<(), Rejection> {
+        if self.part == Part::Common {
+            self.parts.used(Part::Common).fetch_add(bytes, Ordering::Relaxed);
+            self.give_back();
+            self.bytes = bytes;
+            return Ok(());
+        }
+        self.hold(bytes)
+    }
+
+    /// Grows to so many bytes.
+    fn hold(&mut self, bytes: usize) -> Result<(), Rejection> {
+        let other = match self.part {
+            Part::Common => Part::Small,
+            Part::Small => Part::Common,
+        };
+        let moved = self.has_moved_to(self.part, bytes) || self.has_moved_to(other, bytes);
+        moved.then_some(()).ok_or_else(|| self.parts.overloaded())
+    }
+
+    fn has_moved_to(&mut self, part: Part, bytes: usize) -> bool {
+        if part == Part::Small && bytes > SMALL_BODY_BYTES {
+            return false;
+        }
+        let held_there = if part == self.part { self.bytes } else { 0 };
+        let (used, limit) = (self.parts.used(part), self.parts.limit(part));
+        let grow = |used: usize| Some(used + bytes - held_there).filter(|used| *used <= limit);
+        if bytes > held_there && used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow).is_err() {
+            return false;
+        }
+        if bytes <= held_there {
+            used.fetch_sub(held_there - bytes, Ordering::Relaxed);
+        }
+        if part != self.part {
+            self.give_back();
+        }
+        (self.part, self.bytes) = (part, bytes);
+        true
+    }
+
+    fn give_back(&self) {
+        self.parts.used(self.part).fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.give_back();
     }
 }
+
+impl Parts {
+    fn used(&self, part: Part) -> &AtomicUsize {
+        match part {
+            Part::Common => &self.common,
+            Part::Small => &self.small,
+        }
+    }
+
+    fn limit(&self, part: Part) -> usize {
+        let small = self.limit_bytes / SMALL_PART;
+        match part {
+            Part::Common => self.limit_bytes - small,
+            Part::Small => small,
+        }
+    }
+
+    fn room(&self, part: Part) -> usize {
+        self.limit(part).saturating_sub(self.used(part).load(Ordering::Relaxed))
+    }
+
+    fn overloaded(&self) -> Rejection {
+        Rejection::Overloaded { limit: self.limit_bytes }
+    }
+}
+
+/// Bytes. Ours: what most events are smaller than, and a hundredth of the largest body.
+const SMALL_BODY_BYTES: usize = 64 << 10;
+
+/// One byte in so many of the budget is for small bodies alone. Ours: of 256 MiB, 512 of the largest of them.
+const SMALL_PART: usize = 8;
 
 /// How long a body may stand still (security-and-delivery.md 1.4).
 const STALL_LIMIT: Duration = Duration::from_secs(30);
@@ -233,19 +325,47 @@ mod tests {
         assert_eq!(budget.used_bytes(), 0, "what was read is given back");
     }
 
+    /// Takes a body of so many bytes from a caller who announces them.
+    fn take(budget: &BufferBudget, bytes: usize) -> Result<Reservation, Rejection> {
+        let mut body = Full::new(Bytes::from(vec![0; bytes]));
+        run(budget.collect(&announcing(bytes), &mut body, usize::MAX)).map(|(_, share)| share)
+    }
+
+    const LIMIT: usize = 16 * SMALL_BODY_BYTES;
+    const FULL: Rejection = Rejection::Overloaded { limit: LIMIT };
+
     #[test]
     fn all_bodies_together_stay_within_the_budget() {
-        let budget = BufferBudget::new(10);
-        let (_, mut held) = run(budget.collect(&announcing(6), &mut Full::new("abcdef".into()), 10)).unwrap();
-        let refused = run(budget.collect(&announcing(6), &mut Full::new("abcdef".into()), 10));
-        assert_eq!(refused.err(), Some(Rejection::Overloaded { limit: 10 }));
-        let refused = run(budget.collect(&HeaderMap::new(), &mut Pieces(vec![b"abc", b"def"]), 10));
-        assert_eq!(refused.err(), Some(Rejection::Overloaded { limit: 10 }), "unannounced");
-        held.exchange_for(10);
-        let refused = run(budget.collect(&HeaderMap::new(), &mut Pieces(vec![]), 10));
-        assert_eq!(refused.err(), Some(Rejection::Overloaded { limit: 10 }), "empty: its answer will not be");
-        held.exchange_for(1);
-        assert!(run(budget.collect(&announcing(6), &mut Full::new("abcdef".into()), 10)).is_ok());
-        assert_eq!(budget.used_bytes(), 1);
+        let budget = BufferBudget::new(LIMIT);
+        let mut held = take(&budget, 14 * SMALL_BODY_BYTES).unwrap();
+        assert_eq!(take(&budget, SMALL_BODY_BYTES + 1).err(), Some(FULL));
+        let unannounced = Bytes::from(vec![0; SMALL_BODY_BYTES + 1]);
+        let refused = run(budget.collect(&HeaderMap::new(), &mut Full::new(unannounced), usize::MAX));
+        assert_eq!(refused.err(), Some(FULL), "unannounced");
+        held.exchange_for(SMALL_BODY_BYTES).unwrap();
+        assert!(take(&budget, 13 * SMALL_BODY_BYTES).is_ok());
+        assert_eq!(budget.used_bytes(), SMALL_BODY_BYTES);
+    }
+
+    #[test]
+    fn small_bodies_have_room_of_their_own() {
+        let budget = BufferBudget::new(LIMIT);
+        let mut large = take(&budget, SMALL_BODY_BYTES).unwrap();
+        large.exchange_for(LIMIT).unwrap();
+        let mut small = take(&budget, SMALL_BODY_BYTES - 1).unwrap();
+        let empty = take(&budget, 0).unwrap();
+        let other = take(&budget, SMALL_BODY_BYTES).unwrap();
+        assert_eq!(take(&budget, 2).err(), Some(FULL), "the small ones are many");
+        assert_eq!(
+            small.exchange_for(SMALL_BODY_BYTES + 1),
+            Err(FULL),
+            "its answer is large, and there is no room"
+        );
+        small.exchange_for(SMALL_BODY_BYTES).unwrap();
+        large.exchange_for(0).unwrap();
+        small.exchange_for(SMALL_BODY_BYTES + 1).unwrap();
+        assert_eq!(budget.used_bytes(), 2 * SMALL_BODY_BYTES + 1);
+        drop((large, small, empty, other));
+        assert_eq!(budget.used_bytes(), 0);
     }
 }

@@ -29,7 +29,7 @@ mod settings;
 pub use key::{Holder, KeyRow};
 pub use mistake::{Mistake, Mistakes, Origin};
 pub use quantity::duration;
-pub use secret::{DEV_KEY, Secret, SecretError};
+pub use secret::{DEV_KEY, GATEWAY_KEY, Secret, SecretError};
 pub use settings::{
     AwsClient, AwsSettings, Change, Flag, GatewaySettings, LambdaSettings, LogFormat, LogLevel, Setting,
     TlsFiles, Value,
@@ -152,7 +152,9 @@ impl Sources {
             .filter_map(|(name, value)| {
                 Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
             })
-            .filter(|(name, _)| name.starts_with(PREFIX) && name != DEV_KEY.variable)
+            .filter(|(name, _)| {
+                name.starts_with(PREFIX) && DEV_KEY.variable != name && GATEWAY_KEY.variable != name
+            })
             .collect();
         let named = named_file(file);
         let usual = || Some(PathBuf::from(USUAL_FILE)).filter(|path| path.exists());
@@ -201,6 +203,8 @@ fn check_variables(variables: &[(String, String)], mistakes: &mut Mistakes) {
             CONFIG,
             DEV_KEY.variable,
             DEV_KEY.file_variable,
+            GATEWAY_KEY.variable,
+            GATEWAY_KEY.file_variable,
         ])
     };
     for (name, _) in variables.iter().filter(|(name, _)| known().all(|known| known != name)) {

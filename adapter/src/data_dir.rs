@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use stayput_core::Credential;
+use stayput_core::{
+    Credential,
+    token::{self, SealingKeys},
+};
 
 use crate::secret;
 
@@ -60,45 +63,60 @@ impl DataDir {
     /// # Errors
     /// The file is not a key, or cannot be read or made.
     pub fn dev_key(&self) -> Result<Credential, DataDirError> {
-        let path = self.path.join(DEV_KEY);
-        match read_key(&path) {
-            Ok(Some(key)) => Ok(key),
-            Ok(None) => Err(DataDirError::NoKey { path }),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => self.make_dev_key(&path),
+        let (path, key) = self.kept(DEV_KEY, DEV_KEY_PREFIX)?;
+        let fits = key.len() > DEV_KEY_PREFIX.len() && key.chars().all(|c| c.is_ascii_graphic());
+        if fits { Ok(Credential::new(key)) } else { Err(DataDirError::NoKey { path }) }
+    }
+
+    /// The gateway's own keys: those from the last time, or a new one. The file may be given a new first line, by which
+    /// the key changes at the next start.
+    ///
+    /// # Errors
+    /// The file holds something else, or cannot be read or made.
+    pub fn gateway_keys(&self) -> Result<SealingKeys, DataDirError> {
+        let (path, keys) = self.kept(GATEWAY_KEY, token::KEY_PREFIX)?;
+        SealingKeys::parse(&keys).map_err(|_| DataDirError::NoKey { path })
+    }
+
+    /// The text of a file of keys without its last line break; made with a fresh key in it if it is not there.
+    fn kept(&self, name: &str, prefix: &str) -> Result<(PathBuf, String), DataDirError> {
+        let path = self.path.join(name);
+        let text = match read_text(&path) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => self.make_key(&path, name, prefix),
+            read => read,
+        };
+        match text {
+            Ok(text) => Ok((path, text)),
             Err(cause) => Err(DataDirError::Unusable { path, cause }),
         }
     }
 
     /// Under another name first, so that no crash leaves half a key behind.
-    fn make_dev_key(&self, path: &Path) -> Result<Credential, DataDirError> {
-        let make = || {
-            let key = secret::fresh(DEV_KEY_PREFIX)?;
-            let unfinished = self.path.join(UNFINISHED_DEV_KEY);
-            let mut file =
-                OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&unfinished)?;
-            writeln!(file, "{key}")?;
-            file.sync_all()?;
-            std::fs::rename(&unfinished, path)?;
-            Ok(Credential::new(key))
-        };
-        make().map_err(|cause| DataDirError::Unusable { path: path.to_owned(), cause })
+    fn make_key(&self, path: &Path, name: &str, prefix: &str) -> io::Result<String> {
+        let key = secret::fresh(prefix)?;
+        let unfinished = self.path.join(format!("{name}.new"));
+        let mut file =
+            OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&unfinished)?;
+        writeln!(file, "{key}")?;
+        file.sync_all()?;
+        std::fs::rename(&unfinished, path)?;
+        Ok(key)
     }
 }
 
-fn read_key(path: &Path) -> io::Result<Option<Credential>> {
+fn read_text(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(MAX_KEY_BYTES).read_to_string(&mut text)?;
-    let key = text.trim_end();
-    let fits = key.len() > DEV_KEY_PREFIX.len() && key.chars().all(|c| c.is_ascii_graphic());
-    Ok(fits.then(|| Credential::new(key)))
+    text.truncate(text.trim_end().len());
+    Ok(text)
 }
 
 const LOCK: &str = "lock";
 const DEV_KEY: &str = "dev-key";
-const UNFINISHED_DEV_KEY: &str = "dev-key.new";
 const DEV_KEY_PREFIX: &str = "dev_";
+const GATEWAY_KEY: &str = "gateway-key";
 
-/// More than any key of ours has.
+/// More than any file of our keys has.
 const MAX_KEY_BYTES: u64 = 1_024;
 
 #[cfg(test)]
@@ -128,6 +146,21 @@ mod tests {
         assert_eq!(data_dir.dev_key().unwrap(), made);
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(&path.join(DEV_KEY))), (0o700, 0o600));
+    }
+
+    #[test]
+    fn the_gateways_key_is_made_once_and_can_be_followed_by_another() {
+        let parent = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::open(parent.path()).unwrap();
+        let made = data_dir.gateway_keys().unwrap();
+        let path = parent.path().join(GATEWAY_KEY);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let sealed = made.seal(b"a", b"test", [0; 24]);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{}\n{text}", "0".repeat(64))).unwrap();
+        assert!(data_dir.gateway_keys().unwrap().open(&sealed, b"test").is_some());
+        std::fs::write(&path, "hunter2\n").unwrap();
+        assert!(matches!(data_dir.gateway_keys(), Err(DataDirError::NoKey { .. })));
     }
 
     #[test]

@@ -17,7 +17,10 @@ use http::{HeaderValue, Request, Response, StatusCode, header, request};
 use lambda_protocol::quotas::SYNC_RESPONSE_BYTES;
 use stayput_core::{
     Blame, Call, Dialect, Exchange, Invocation, Outcome, Rejection, RenderedBody,
-    admission::{self, Admitted},
+    admission::{self, Admitted, Desk},
+    dialect::Altair,
+    limits::Limits,
+    token::Tokens,
     translate,
 };
 use uuid::Uuid;
@@ -27,8 +30,9 @@ use crate::{
     backend::{BackendError, LambdaBackend, ReplyBody},
     body::Body,
     buffer::{BufferBudget, discard},
-    rules::LiveRules,
+    rules::{LiveRules, Rules},
     telemetry::Telemetry,
+    tokens::Endpoint,
 };
 
 /// The gateway. Keeps no state of its own between requests.
@@ -38,6 +42,9 @@ pub struct Gateway {
     pub rules: Arc<LiveRules>,
     pub backend: Arc<dyn LambdaBackend>,
     pub buffers: BufferBudget,
+    pub limits: Limits,
+    /// `None`: no tokens are given out, and so none are taken.
+    pub tokens: Option<Tokens>,
     pub telemetry: Telemetry,
 }
 
@@ -59,7 +66,17 @@ impl Gateway {
             started,
             elapsed: Duration::ZERO,
         };
-        let Some((dialect, admitted)) = self.recognise(&head, peer) else {
+        if let Some((endpoint, tokens)) = Endpoint::of(head.uri.path()).zip(self.tokens.as_ref()) {
+            let rules = self.rules.load_full();
+            let desk = self.desk(&rules);
+            let answered = endpoint.serve(&exchange, &mut body, &self.buffers, &desk, tokens).await;
+            let (response, blame) = answered;
+            exchange.elapsed = clock.elapsed();
+            self.trace(Some(&Altair), &exchange, None, response.status(), blame, None);
+            discard(&head.headers, body);
+            return response;
+        }
+        let Some((dialect, admitted)) = self.recognise(&exchange) else {
             discard(&head.headers, body);
             exchange.elapsed = clock.elapsed();
             return self.unknown_route(&exchange);
@@ -86,12 +103,17 @@ impl Gateway {
     }
 
     /// The dialect whose route this is, and whether the call may happen.
-    fn recognise(&self, head: &request::Parts, peer: SocketAddr) -> Option<(&'static dyn Dialect, Admitted)> {
+    fn recognise(&self, exchange: &Exchange<'_>) -> Option<(&'static dyn Dialect, Admitted)> {
         let rules = self.rules.load();
+        let desk = self.desk(&rules);
         self.dialects.iter().find_map(|&dialect| {
-            let admitted = admission::recognise(dialect, head, peer.ip(), &rules.keys, &rules.table)?;
+            let admitted = admission::recognise(dialect, exchange, &desk)?;
             Some((dialect, admitted))
         })
+    }
+
+    fn desk<'a>(&'a self, rules: &'a Rules) -> Desk<'a> {
+        Desk { keys: &rules.keys, table: &rules.table, limits: &self.limits, tokens: self.tokens.as_ref() }
     }
 
     async fn invoke<B>(
@@ -104,21 +126,17 @@ impl Gateway {
     where
         B: http_body::Body<Data = Bytes> + Unpin,
     {
+        let place = self.limits.admit(&invocation.key, self.rules.load().keys.len(), exchange.started)?;
         let limit = translate::body_limit(invocation);
-        let (body, mut share) = self.buffers.collect(&exchange.head.headers, body, limit).await?;
+        let (body, share) = self.buffers.collect(&exchange.head.headers, body, limit).await?;
+        let mut share = share.with_place(place);
         let (invoke, payload) = translate::encode(dialect, exchange, invocation, body)?;
         let answer = self.ask(invocation, invoke, payload).await;
         self.telemetry.called(answer.as_ref().err());
         let (outcome, body) =
             answer.inspect_err(|rejection| tell_operator(exchange, invocation, rejection))?;
-        let body = match body {
-            ReplyBody::Whole(bytes) => {
-                share.exchange_for(bytes.len());
-                Body::whole(bytes).holding(share)
-            }
-            arriving @ ReplyBody::Arriving(_) => Body::passing(arriving),
-        };
-        Ok(Answered { outcome, body })
+        share.exchange_for(body.buffered_bytes())?;
+        Ok(Answered { outcome, body: Body::passing(body).holding(share) })
     }
 
     /// Lambda's answer, understood. Only what has to be read is waited for: where the head says all, the payload may

@@ -21,3 +21,4 @@ pub mod rules;
 pub mod secret;
 pub mod stripe;
 pub mod telemetry;
+pub mod tokens;

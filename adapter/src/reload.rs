@@ -167,7 +167,8 @@ impl Reload {
         let rules = (self.rules)(config.rows);
         // The figures first: a call of a new function finds its series.
         self.metrics.follow(&rules.table);
-        self.live.replace(rules);
+        let before = self.live.load_full();
+        self.live.replace(Rules { keys: rules.keys.carrying_on(&before.keys), ..rules });
         ready.into_iter().for_each(|commit| commit());
         self.has_rows = has_rows;
         Ok(Reloaded { needs_restart: needs_restart(&self.running, &config.values) })

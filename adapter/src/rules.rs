@@ -28,6 +28,11 @@ impl LiveRules {
         self.0.load()
     }
 
+    /// The rules for one request that waits for something under them.
+    pub fn load_full(&self) -> Arc<Rules> {
+        self.0.load_full()
+    }
+
     /// From now on these are in force. Calls that were admitted before go on as they were admitted. Gives back the
     /// rules until now.
     pub fn replace(&self, rules: Rules) -> Arc<Rules> {

@@ -6,13 +6,17 @@ use bytes::Bytes;
 use http::{Method, response};
 use stayput_core::{
     Call, Dialect, Exchange, Invocation, Outcome, Rejection, Rendered, RenderedBody, Trace,
-    admission::recognise, keys::Keyring, table::Table, translate,
+    admission::{Desk, recognise},
+    keys::Keyring,
+    table::Table,
+    translate,
 };
 use uuid::Uuid;
 
 use super::{
     conversation::{Conversation, Turn},
     message::Lambda,
+    setup,
     template::{Known, Word},
 };
 
@@ -26,8 +30,10 @@ pub(crate) fn replay(
     table: &Table,
     told: &Conversation,
 ) -> Result<(), String> {
+    let limits = setup::limits();
+    let desk = Desk { keys, table, limits: &limits, tokens: None };
     told.turns.iter().enumerate().try_for_each(|(index, turn)| {
-        let gateway = Gateway { register, keys, table, id: Uuid::from_u128(FIRST_ID + index as u128) };
+        let gateway = Gateway { register, desk, id: Uuid::from_u128(FIRST_ID + index as u128) };
         gateway.replay(turn).map_err(|error| format!("{} turn {}: {error}", told.path, index + 1))
     })
 }
@@ -35,8 +41,7 @@ pub(crate) fn replay(
 /// The gateway without its sockets, for one turn.
 struct Gateway<'a> {
     register: &'a [&'a dyn Dialect],
-    keys: &'a Keyring,
-    table: &'a Table,
+    desk: Desk<'a>,
     id: Uuid,
 }
 
@@ -57,13 +62,14 @@ impl Gateway<'_> {
             (Word::StartNs, started().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos().to_string()),
             (Word::Peer, exchange.peer.to_string()),
         ]);
-        let recognised = self.register.iter().find_map(|dialect| {
-            Some((*dialect, recognise(*dialect, head, exchange.peer_ip(), self.keys, self.table)?))
-        });
+        let recognised = self
+            .register
+            .iter()
+            .find_map(|dialect| Some((*dialect, recognise(*dialect, &exchange, &self.desk)?)));
         let (dialect, admitted) = recognised.ok_or("no dialect has this route")?;
         let asked = match admitted {
             Ok((call, invocation)) => {
-                let answered = ask(dialect, &exchange, &invocation, turn, &mut known)?;
+                let answered = self.ask(dialect, &exchange, &invocation, turn, &mut known)?;
                 answered.map(|(outcome, body)| (call, outcome, body))
             }
             Err(rejection) => not_asked(turn, rejection)?,
@@ -72,31 +78,37 @@ impl Gateway<'_> {
         let (head, body) = answer(dialect, &exchange, asked);
         turn.response.check(&head, &body, &mut known)
     }
-}
 
-/// From the admitted call to what Lambda's reply means. The outer error is a difference, the inner one a rejection.
-fn ask(
-    dialect: &dyn Dialect,
-    exchange: &Exchange<'_>,
-    invocation: &Invocation,
-    turn: &Turn,
-    known: &mut Known,
-) -> Result<Result<(Outcome, Bytes), Rejection>, String> {
-    let body = turn.request.body.clone();
-    let limit = translate::body_limit(invocation);
-    if body.len() > limit {
-        return not_asked(turn, Rejection::PayloadTooLarge { limit });
+    /// From the admitted call to what Lambda's reply means. The outer error is a difference, the inner one a rejection.
+    fn ask(
+        &self,
+        dialect: &dyn Dialect,
+        exchange: &Exchange<'_>,
+        invocation: &Invocation,
+        turn: &Turn,
+        known: &mut Known,
+    ) -> Result<Result<(Outcome, Bytes), Rejection>, String> {
+        let now = exchange.started;
+        let _place = match self.desk.limits.admit(&invocation.key, self.desk.keys.len(), now) {
+            Ok(place) => place,
+            Err(rejection) => return not_asked(turn, rejection),
+        };
+        let body = turn.request.body.clone();
+        let limit = translate::body_limit(invocation);
+        if body.len() > limit {
+            return not_asked(turn, Rejection::PayloadTooLarge { limit });
+        }
+        let (head, payload) = match translate::encode(dialect, exchange, invocation, body) {
+            Ok(invoke) => invoke,
+            Err(rejection) => return not_asked(turn, rejection),
+        };
+        let (invoke, lambda) = turn.call.as_ref().ok_or("Lambda is asked, and no --- invoke is expected")?;
+        invoke.check(&head, &payload, known)?;
+        let Some((head, body)) = lambda.reply(known)? else {
+            return Ok(Err(no_reply(lambda, invocation)));
+        };
+        Ok(translate::decode(invocation, &head, body))
     }
-    let (head, payload) = match translate::encode(dialect, exchange, invocation, body) {
-        Ok(invoke) => invoke,
-        Err(rejection) => return not_asked(turn, rejection),
-    };
-    let (invoke, lambda) = turn.call.as_ref().ok_or("Lambda is asked, and no --- invoke is expected")?;
-    invoke.check(&head, &payload, known)?;
-    let Some((head, body)) = lambda.reply(known)? else {
-        return Ok(Err(no_reply(lambda, invocation)));
-    };
-    Ok(translate::decode(invocation, &head, body))
 }
 
 fn not_asked<T>(turn: &Turn, rejection: Rejection) -> Result<Result<T, Rejection>, String> {

@@ -14,17 +14,19 @@
 //! <dialect>-key-sync-only  invoke                  all
 //! <dialect>-key-async-only async                   all
 //! <dialect>-key-other-only invoke, async, logs     other
+//! <dialect>-key-once       invoke, async, logs     all; one call in an hour
 //! none, OpenFaaS only      invoke, async           all but other
 //! ```
 //!
 //! `event` is a function with `payload = "event"`.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use lambda_protocol::function::{FunctionRef, Qualifier};
 use stayput_core::{
     Credential, FunctionKey,
     keys::{CredentialHash, Key, Keyring, Right, Scope},
+    limits::{Limits, Rate},
     table::{Function, Table},
 };
 
@@ -45,15 +47,22 @@ const FUNCTIONS: [(&str, [&str; 4]); 4] = [
 ];
 
 /// Credential behind `<dialect>-key`, and what it may.
-const RIGHTS: [(&str, &[Right]); 5] = [
+const RIGHTS: [(&str, &[Right]); 6] = [
     ("", &Right::ALL),
     ("-no-logs", &[Right::Invoke, Right::Async]),
     ("-sync-only", &[Right::Invoke]),
     ("-async-only", &[Right::Async]),
     (OTHER_ONLY, &Right::ALL),
+    (ONCE, &Right::ALL),
 ];
 
 const OTHER_ONLY: &str = "-other-only";
+const ONCE: &str = "-once";
+
+/// Far from what any conversation asks of it.
+pub(crate) fn limits() -> Limits {
+    Limits::new(NonZeroU32::new(100).expect("some"))
+}
 
 pub(crate) fn table() -> Table {
     let mut table = Table::default();
@@ -80,7 +89,9 @@ pub(crate) fn keys() -> Keyring {
             let functions =
                 if suffix == OTHER_ONLY { Scope::Only(vec![other.to_owned()]) } else { Scope::All };
             let credential = Credential::new(format!("{dialect}-key{suffix}"));
-            ring.add(CredentialHash::of(&credential), key(dialect, suffix, functions, rights));
+            let mut key = key(dialect, suffix, functions, rights);
+            key.limits.rate = (suffix == ONCE).then(|| Rate::parse("1/h").expect("a rate"));
+            ring.add(CredentialHash::of(&credential), key);
         }
     }
     let seen = ["echo", "echo.team", "slow", "event"].map(str::to_owned);
@@ -104,11 +115,5 @@ fn function(name: &str) -> Function {
 }
 
 fn key(dialect: &str, suffix: &str, functions: Scope, rights: &[Right]) -> Key {
-    Key {
-        label: format!("{dialect}{suffix}"),
-        dialects: Scope::Only(vec![dialect.to_owned()]),
-        functions,
-        rights: rights.to_vec(),
-        sources: Vec::new(),
-    }
+    Key::new(format!("{dialect}{suffix}"), Scope::Only(vec![dialect.to_owned()]), functions, rights)
 }

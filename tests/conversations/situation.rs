@@ -16,6 +16,7 @@ pub(crate) const SITUATIONS: &[(&str, &[Mode])] = &[
     ("not-found", BOTH),
     ("foreign-function", BOTH),
     ("throttled", SYNC),
+    ("rate-limited", SYNC),
     ("pending", SYNC),
     ("request-too-large", SYNC),
     ("answer-too-large", SYNC),

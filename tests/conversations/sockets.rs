@@ -52,6 +52,8 @@ impl SocketGateway {
             rules: Arc::new(LiveRules::new(Rules { table, keys: setup::keys() })),
             backend: Arc::clone(&lambda) as Arc<dyn LambdaBackend>,
             buffers: BufferBudget::new(64 << 20),
+            limits: setup::limits(),
+            tokens: None,
             telemetry: Telemetry::new(metrics, Arc::new(AccessLog::start(LogFormat::Text, io::sink())?)),
         });
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;

@@ -12,7 +12,10 @@ use stayput::{
     front::passage::{Judged, Passage, Rest},
 };
 use stayput_core::{
-    Call, DIALECTS, Dialect, Exchange, Invocation, Trace, admission::recognise, keys::Keyring, table::Table,
+    Call, DIALECTS, Dialect, Exchange, Invocation, Trace,
+    admission::{Desk, recognise},
+    keys::Keyring,
+    table::Table,
     translate,
 };
 use uuid::Uuid;
@@ -77,12 +80,13 @@ fn pass(pieces: &[&[u8]]) -> (Vec<u8>, u32, Rest) {
 
 /// Any head is somebody's or nobody's; what is somebody's becomes an event that is JSON.
 fn router() -> Check {
-    let (keys, table) = (setup::keys(), setup::table());
+    let (keys, table, limits) = (setup::keys(), setup::table(), setup::limits());
     Box::new(move |input| {
         let Some((head, body)) = parse(input) else { return false };
         let mut known = false;
         for &dialect in DIALECTS {
-            let Some(admitted) = recognise(dialect, &head, PEER.ip(), &keys, &table) else { continue };
+            let desk = Desk { keys: &keys, table: &table, limits: &limits, tokens: None };
+            let Some(admitted) = recognise(dialect, &exchange(&head), &desk) else { continue };
             known = true;
             match admitted {
                 Ok((_, invocation)) => {
@@ -144,8 +148,10 @@ fn admitted(
     table: &Table,
 ) -> Option<(&'static dyn Dialect, request::Parts, Call, Invocation)> {
     let (head, _) = parse(call)?;
+    let limits = setup::limits();
+    let desk = Desk { keys, table, limits: &limits, tokens: None };
     DIALECTS.iter().find_map(|&dialect| {
-        let (call, invocation) = recognise(dialect, &head, PEER.ip(), keys, table)?.ok()?;
+        let (call, invocation) = recognise(dialect, &exchange(&head), &desk)?.ok()?;
         Some((dialect, head.clone(), call, invocation))
     })
 }

@@ -47,10 +47,12 @@ impl RunningGateway {
         let log = AccessLog::start(LogFormat::Text, io::sink()).expect("a log");
         let gateway = Arc::new(Gateway {
             dialects: DIALECTS,
+            telemetry: Telemetry::new(Arc::new(Metrics::new(&table)), Arc::new(log)),
             rules: Arc::new(LiveRules::new(Rules { keys: setup::keys(), table })),
-            telemetry: Telemetry { metrics: Arc::new(Metrics::new(&table)), log: Arc::new(log) },
             backend: Arc::clone(&lambda) as Arc<dyn LambdaBackend>,
             buffers: BufferBudget::new(64 << 20),
+            limits: setup::limits(),
+            tokens: None,
         });
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let address = listener.local_addr().expect("an address");

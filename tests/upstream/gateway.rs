@@ -3,6 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
+    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -30,6 +31,7 @@ use stayput::{
 use stayput_core::{
     Credential, DIALECTS, FunctionKey,
     keys::{CredentialHash, Key, Keyring, Right, Scope},
+    limits::Limits,
     table::{Function, Table},
 };
 use tokio::runtime::Runtime;
@@ -69,13 +71,7 @@ impl Caller {
         let mut table = Table::default();
         table.add("stedi", FunctionKey::new("echo"), Arc::new(function));
         let mut keys = Keyring::default();
-        let key = Key {
-            label: "caller".to_owned(),
-            dialects: Scope::All,
-            functions: Scope::All,
-            rights: Right::ALL.into(),
-            sources: Vec::new(),
-        };
+        let key = Key::new("caller", Scope::All, Scope::All, &Right::ALL);
         keys.add(CredentialHash::of(&Credential::new(KEY)), key);
         let metrics = Arc::new(Metrics::new(&table));
         let log = Arc::new(AccessLog::start(LogFormat::Text, io::sink()).expect("a log"));
@@ -84,6 +80,8 @@ impl Caller {
             rules: LiveRules::new(Rules { table, keys }).into(),
             backend,
             buffers: BufferBudget::new(64 << 20),
+            limits: Limits::new(NonZeroU32::MIN),
+            tokens: None,
             telemetry: Telemetry::new(metrics, log),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -1,17 +1,24 @@
 //! Admission must cost the same however many functions and keys there are:
 //! `cargo bench -p stayput-core --bench admission`.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use divan::{Bencher, black_box};
 use http::{Request, request};
 use lambda_protocol::function::FunctionRef;
 use stayput_core::{
-    Credential, DIALECTS, Dialect, FunctionKey,
-    admission::recognise,
+    Credential, DIALECTS, Dialect, Exchange, FunctionKey, Trace,
+    admission::{Desk, recognise},
     keys::{CredentialHash, Key, Keyring, Right, Scope},
+    limits::Limits,
     table::{Function, Table},
 };
+use uuid::Uuid;
 
 fn main() {
     divan::main();
@@ -20,7 +27,7 @@ fn main() {
 /// As many functions as keys.
 const ROWS: [usize; 3] = [1, 100, 10_000];
 
-const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_000);
 
 fn dialect() -> &'static dyn Dialect {
     DIALECTS[0]
@@ -52,16 +59,17 @@ fn table(rows: usize) -> Table {
 fn keyring(rows: usize) -> Keyring {
     let mut ring = Keyring::default();
     for row in 0..rows {
-        let key = Key {
-            label: name(row),
-            dialects: Scope::All,
-            functions: if row + 1 == rows { Scope::All } else { Scope::Only(vec![name(row)]) },
-            rights: Right::ALL.into(),
-            sources: Vec::new(),
-        };
+        let functions = if row + 1 == rows { Scope::All } else { Scope::Only(vec![name(row)]) };
+        let key = Key::new(name(row), Scope::All, functions, &Right::ALL);
         ring.add(CredentialHash::of(&Credential::new(secret(row))), key);
     }
     ring
+}
+
+fn exchange(head: &request::Parts) -> Exchange<'_> {
+    let (id, started) = (Uuid::from_u128(1), SystemTime::UNIX_EPOCH);
+    let trace = Trace::join(&head.headers, id, started);
+    Exchange { head, id, trace, peer: PEER, started, elapsed: Duration::ZERO }
 }
 
 fn call(function: usize, key: usize) -> request::Parts {
@@ -74,9 +82,11 @@ fn call(function: usize, key: usize) -> request::Parts {
 #[divan::bench(args = ROWS)]
 fn admit(bencher: Bencher<'_, '_>, rows: usize) {
     let (table, keys) = (table(rows), keyring(rows));
+    let limits = Limits::new(NonZeroU32::MAX);
+    let desk = Desk { keys: &keys, table: &table, limits: &limits, tokens: None };
     let head = call(rows / 2, rows - 1);
     bencher.bench_local(|| {
-        let admitted = recognise(dialect(), black_box(&head), PEER, &keys, &table);
+        let admitted = recognise(dialect(), &exchange(black_box(&head)), &desk);
         admitted.expect("its own route").expect("allowed")
     });
 }
@@ -84,9 +94,11 @@ fn admit(bencher: Bencher<'_, '_>, rows: usize) {
 #[divan::bench(args = ROWS)]
 fn refuse_an_unknown_key(bencher: Bencher<'_, '_>, rows: usize) {
     let (table, keys) = (table(rows), keyring(rows));
+    let limits = Limits::new(NonZeroU32::MAX);
+    let desk = Desk { keys: &keys, table: &table, limits: &limits, tokens: None };
     let head = call(rows / 2, rows);
     bencher.bench_local(|| {
-        let admitted = recognise(dialect(), black_box(&head), PEER, &keys, &table);
+        let admitted = recognise(dialect(), &exchange(black_box(&head)), &desk);
         admitted.expect("its own route").expect_err("nobody's key")
     });
 }
@@ -94,9 +106,11 @@ fn refuse_an_unknown_key(bencher: Bencher<'_, '_>, rows: usize) {
 #[divan::bench(args = ROWS)]
 fn refuse_an_unknown_function(bencher: Bencher<'_, '_>, rows: usize) {
     let (table, keys) = (table(rows), keyring(rows));
+    let limits = Limits::new(NonZeroU32::MAX);
+    let desk = Desk { keys: &keys, table: &table, limits: &limits, tokens: None };
     let head = call(rows, rows - 1);
     bencher.bench_local(|| {
-        let admitted = recognise(dialect(), black_box(&head), PEER, &keys, &table);
+        let admitted = recognise(dialect(), &exchange(black_box(&head)), &desk);
         admitted.expect("its own route").expect_err("nobody's function")
     });
 }
@@ -105,11 +119,12 @@ fn refuse_an_unknown_function(bencher: Bencher<'_, '_>, rows: usize) {
 #[divan::bench]
 fn recognise_no_route(bencher: Bencher<'_, '_>) {
     let (table, keys) = (table(1), keyring(1));
+    let limits = Limits::new(NonZeroU32::MAX);
+    let desk = Desk { keys: &keys, table: &table, limits: &limits, tokens: None };
     let head = Request::get("/favicon.ico").body(()).expect("a request").into_parts().0;
     bencher.bench_local(|| {
-        let any = DIALECTS
-            .iter()
-            .any(|dialect| recognise(*dialect, black_box(&head), PEER, &keys, &table).is_some());
+        let any =
+            DIALECTS.iter().any(|dialect| recognise(*dialect, &exchange(black_box(&head)), &desk).is_some());
         assert!(!any, "nobody's route");
     });
 }

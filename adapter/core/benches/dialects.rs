@@ -7,7 +7,9 @@ use std::{
 
 use divan::{Bencher, black_box};
 use http::{HeaderMap, Request, StatusCode, request};
-use stayput_core::{Answer, Call, DIALECTS, Dialect, Exchange, Outcome, Rejection, dialect::signpost::Route};
+use stayput_core::{
+    Answer, Call, DIALECTS, Dialect, Exchange, Outcome, Rejection, Trace, dialect::signpost::Route,
+};
 use uuid::Uuid;
 
 fn main() {
@@ -32,11 +34,13 @@ fn head(dialect: &dyn Dialect) -> request::Parts {
 }
 
 fn exchange(head: &request::Parts) -> Exchange<'_> {
+    let (id, started) = (Uuid::from_u128(1), SystemTime::UNIX_EPOCH);
     Exchange {
         head,
-        id: Uuid::from_u128(1),
+        id,
+        trace: Trace::join(&head.headers, id, started),
         peer: SocketAddr::from(([192, 0, 2, 1], 50_000)),
-        started: SystemTime::UNIX_EPOCH,
+        started,
         elapsed: Duration::from_millis(25),
     }
 }

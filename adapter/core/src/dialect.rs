@@ -35,6 +35,11 @@ pub trait Dialect: Signpost + std::fmt::Debug + Send + Sync {
     /// anything that [`parse`](Self::parse) found wrong is told.
     fn credential(&self, head: &request::Parts) -> Option<Credential>;
 
+    /// May a credential here be one of the gateway's own short-lived tokens instead?
+    fn takes_tokens(&self) -> bool {
+        false
+    }
+
     /// The request headers that the function gets to see, for calls of the HTTP shape.
     fn function_headers(&self, exchange: &Exchange<'_>) -> HeaderMap {
         headers::for_function(&exchange.head.headers)

@@ -15,10 +15,12 @@ pub mod exchange;
 pub mod headers;
 pub mod invocation;
 pub mod keys;
+pub mod limits;
 pub mod outcome;
 pub mod path;
 pub mod rejection;
 pub mod table;
+pub mod token;
 pub mod trace;
 pub mod translate;
 

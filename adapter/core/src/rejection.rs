@@ -1,8 +1,10 @@
 //! Why a call has no outcome, and who must act so that the same request works next time.
 
+use std::num::NonZeroU32;
+
 use http::Method;
 
-use crate::keys::Right;
+use crate::{keys::Right, limits::Rate};
 
 /// A call that got no outcome. Messages may be read by the caller: they name the limit, never a secret.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -37,12 +39,24 @@ pub enum Rejection {
     /// `reason` is Lambda's word, or `GatewayConcurrency`-like words of ours.
     #[error("rate exceeded ({reason})")]
     Throttled { reason: &'static str, retry_after_s: Option<u32> },
+    /// The key's own limit of calls in a time.
+    #[error("the rate limit of {rate} is exceeded")]
+    RateLimited { rate: Rate, retry_after_s: u32 },
+    /// The key's own limit of calls at a time.
+    #[error("the limit of {limit} calls at a time is reached")]
+    KeyBusy { limit: NonZeroU32 },
+    /// Too many wrong credentials from where the caller is.
+    #[error("too many wrong credentials")]
+    Guessing { retry_after_s: u32 },
     /// The function exists and cannot be invoked yet.
     #[error("function is not ready: {0}")]
     NotReady(String),
     /// Bodies in memory reached the gateway's own bound.
     #[error("the gateway is at its limit of {limit} buffered bytes")]
     Overloaded { limit: usize },
+    /// Calls at a time reached what the gateway has for this key now.
+    #[error("the gateway is at its limit of {limit} calls at a time")]
+    Busy { limit: NonZeroU32 },
     #[error("the gateway is shutting down")]
     Draining,
     #[error("no answer within {limit_ms} ms")]
@@ -97,8 +111,13 @@ impl Rejection {
             | Self::PayloadTooLarge { .. }
             | Self::InvalidPayload(_)
             | Self::BodyIncomplete
-            | Self::BodyTimeout => Blame::Caller,
-            Self::NotImplemented(_) | Self::Overloaded { .. } | Self::Draining => Blame::Gateway,
+            | Self::BodyTimeout
+            | Self::RateLimited { .. }
+            | Self::KeyBusy { .. }
+            | Self::Guessing { .. } => Blame::Caller,
+            Self::NotImplemented(_) | Self::Overloaded { .. } | Self::Busy { .. } | Self::Draining => {
+                Blame::Gateway
+            }
             Self::BadAnswer(_) | Self::AnswerTooLarge { .. } => Blame::Function,
             Self::Throttled { .. }
             | Self::NotReady(_)
@@ -114,9 +133,15 @@ impl Rejection {
     pub fn retry_after_s(&self) -> Option<u32> {
         match self {
             Self::Throttled { retry_after_s, .. } => Some(retry_after_s.unwrap_or(RETRY_AFTER_S)),
-            Self::NotReady(_) | Self::Overloaded { .. } | Self::Draining | Self::Unreachable => {
-                Some(RETRY_AFTER_S)
+            Self::RateLimited { retry_after_s, .. } | Self::Guessing { retry_after_s } => {
+                Some(*retry_after_s)
             }
+            Self::NotReady(_)
+            | Self::KeyBusy { .. }
+            | Self::Overloaded { .. }
+            | Self::Busy { .. }
+            | Self::Draining
+            | Self::Unreachable => Some(RETRY_AFTER_S),
             Self::Route
             | Self::Method { .. }
             | Self::Malformed(_)
@@ -138,5 +163,5 @@ impl Rejection {
     }
 }
 
-/// Seconds to wait where Lambda names none. Ours: a running call ends, an environment starts, within about a second.
+/// Seconds to wait where nobody knows better. Ours: a running call ends, an environment starts, within about a second.
 const RETRY_AFTER_S: u32 = 1;

@@ -84,6 +84,14 @@ impl http_body::Body for Arriving {
 }
 
 impl ReplyBody {
+    /// What of it is in memory. What is still arriving is passed on as it comes.
+    pub fn buffered_bytes(&self) -> usize {
+        match self {
+            Self::Whole(bytes) => bytes.len(),
+            Self::Arriving(_) => 0,
+        }
+    }
+
     /// The bytes, read to their end where they are still arriving. `None`: more than `limit`.
     ///
     /// # Errors

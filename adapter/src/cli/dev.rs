@@ -1,6 +1,6 @@
 //! `stayput dev`
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::SystemTime};
 
 use clap::Args;
 use lambda_local::{Function, function::Unavailable, template::Template};
@@ -25,10 +25,11 @@ use super::{
 };
 use crate::{
     backend::embedded::Embedded,
-    config::{Config, DEV_KEY, Rows},
+    config::{Config, DEV_KEY, GATEWAY_KEY, Rows},
     data_dir::DataDir,
     routes::{self, ListedRoute},
     rules::Rules,
+    tokens::sealing,
 };
 
 /// Run everything on this machine: the gateway, Lambda and the template's functions
@@ -78,6 +79,11 @@ async fn run(
     let embedding = Embedding::prepare(&config, "--lambda-listen").await?;
     // Last, so that a second `dev` in this folder is told of the port, which it can change.
     let data_dir = DataDir::open(&config.gateway.data_dir)?;
+    let sealing_keys = sealing::load(
+        GATEWAY_KEY.from_environment()?.as_ref(),
+        config.gateway.key_file.as_deref(),
+        &data_dir,
+    )?;
     let secret = match DEV_KEY.from_environment()? {
         Some(secret) => secret,
         None => data_dir.dev_key()?,
@@ -91,7 +97,7 @@ async fn run(
     let own = Own::new(&template, secret);
     let rules = own.rules(config.rows);
     own.warn_of_dead_ends(&rules.table);
-    let mut station = Station::start(&config.gateway, rules, admin_port)?;
+    let mut station = Station::start(&config.gateway, rules, sealing_keys, admin_port)?;
     let embedded = tokio::select! {
         started = embedding.start(template, build.mode()) => started?,
         () = signals.asked() => return Ok(Exit::Done),
@@ -147,8 +153,8 @@ impl Shown {
             |name: &str| functions.iter().any(|function| function.name == name && function.program.is_ok());
         let loopback = IpAddr::from([127, 0, 0, 1]);
         let anonymous = |listed: &ListedRoute| {
-            let key = rules.keys.authenticate(listed.dialect.name(), None, loopback);
-            key.is_ok_and(|key| key.may(Right::Invoke) && key.sees(&listed.key))
+            let key = rules.keys.anonymous(listed.dialect.name(), loopback, SystemTime::now());
+            key.is_some_and(|key| key.may(Right::Invoke) && key.sees(&listed.key))
         };
         let curl = curl::lines(&urls.gateway, secret, &routes::list(&rules.table), available, anonymous);
         let functions = functions.iter().map(|function| {

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use stayput_core::{
     Credential, DIALECTS,
-    keys::{CredentialHash, Right, Scope},
+    keys::{CredentialHash, ENOUGH_BITS, Right, Scope, entropy_bits},
 };
 
 use super::{
@@ -108,12 +108,11 @@ fn new(options: &RowOptions, config: &ConfigOptions, json: bool) -> Result<Exit,
 
 fn add(options: &RowOptions, config: &ConfigOptions, json: bool) -> Result<Exit, Failure> {
     let secret = credential::read()?;
-    let bits = secret::entropy_bits(&secret);
-    if bits < secret::ENOUGH_BITS {
+    let bits = entropy_bits(&secret);
+    if bits < ENOUGH_BITS {
         say(format_args!(
-            "warning: about {bits:.0} bits at most to guess, where {} are enough; give the caller a key of \
-             `stayput keys new` as soon as you can",
-            secret::ENOUGH_BITS
+            "warning: about {bits:.0} bits at most to guess, where {ENOUGH_BITS} are enough; give the caller a key of \
+             `stayput keys new` as soon as you can"
         ));
     }
     credential::check_for(&options.dialects, &secret).map_err(Failure::usage)?;

@@ -18,9 +18,11 @@ use super::{
 };
 use crate::{
     aws,
-    config::{Config, Rows},
+    config::{Config, GATEWAY_KEY, Rows},
+    data_dir::DataDir,
     front::Certificates,
     rules::Rules,
+    tokens::sealing,
 };
 
 /// Stand in front of AWS Lambda: the gateway alone, for production
@@ -73,7 +75,13 @@ async fn run(
     let certificates = certificates(&config)?;
     let admin_port = bind(config.gateway.admin_listen, "--admin-listen").await?;
     let urls = (shown_url(port.local_addr()), shown_url(admin_port.local_addr()?));
-    let mut station = Station::start(&config.gateway, rules, admin_port)?;
+    let data_dir = DataDir::open(&config.gateway.data_dir)?;
+    let sealing_keys = sealing::load(
+        GATEWAY_KEY.from_environment()?.as_ref(),
+        config.gateway.key_file.as_deref(),
+        &data_dir,
+    )?;
+    let mut station = Station::start(&config.gateway, rules, sealing_keys, admin_port)?;
     let lambda = tokio::select! {
         lambda = aws::backend(&config.aws) => lambda.map_err(|cause| Failure::unreachable("Lambda cannot be called").because(&cause))?,
         () = signals.asked() => return Ok(Exit::Done),

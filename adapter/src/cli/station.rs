@@ -4,7 +4,11 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use stayput_core::DIALECTS;
+use stayput_core::{
+    DIALECTS,
+    limits::Limits as CallLimits,
+    token::{SealingKeys, Tokens},
+};
 use tokio::{net::TcpListener, task::JoinSet};
 
 use super::{Failure, signals::Stop};
@@ -27,6 +31,9 @@ pub(super) struct Station {
     pub(super) rules: Arc<LiveRules>,
     pub(super) telemetry: Telemetry,
     buffers: BufferBudget,
+    limits: CallLimits,
+    /// Gone once the gateway has them.
+    tokens: Option<Tokens>,
     readiness: Readiness,
     stop: Stop,
     drain: Duration,
@@ -39,6 +46,7 @@ impl Station {
     pub(super) fn start(
         settings: &GatewaySettings,
         rules: Rules,
+        sealing_keys: SealingKeys,
         admin_port: TcpListener,
     ) -> Result<Self, Failure> {
         let log = AccessLog::start(settings.log_format, io::stderr())?;
@@ -51,6 +59,8 @@ impl Station {
             rules: Arc::new(LiveRules::new(rules)),
             telemetry,
             buffers: BufferBudget::new(settings.buffered_bytes),
+            limits: CallLimits::new(settings.concurrency),
+            tokens: Some(Tokens::new(sealing_keys)),
             readiness: Readiness::default(),
             stop: Stop::default(),
             drain: settings.drain,
@@ -97,12 +107,14 @@ impl Station {
         self.readiness.set(true);
     }
 
-    fn gateway(&self, backend: Arc<dyn LambdaBackend>) -> Arc<Gateway> {
+    fn gateway(&mut self, backend: Arc<dyn LambdaBackend>) -> Arc<Gateway> {
         Arc::new(Gateway {
             dialects: DIALECTS,
             rules: Arc::clone(&self.rules),
             backend,
             buffers: self.buffers.clone(),
+            limits: self.limits.clone(),
+            tokens: self.tokens.take(),
             telemetry: self.telemetry.clone(),
         })
     }

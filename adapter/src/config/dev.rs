@@ -40,26 +40,18 @@ pub fn own_names<'a>(functions: impl IntoIterator<Item = (&'a str, Duration)>) -
 pub fn own_key(secret: &Credential) -> KeyRow {
     KeyRow {
         holder: Holder::Credential(CredentialHash::of(secret)),
-        key: Key {
-            label: "dev".to_owned(),
-            dialects: Scope::All,
-            functions: Scope::All,
-            rights: Right::ALL.into(),
-            sources: Vec::new(),
-        },
+        key: Key::new("dev", Scope::All, Scope::All, &Right::ALL),
     }
 }
 
 /// OpenFaaS callers present nothing: without a file they need not begin to, on this machine.
 pub fn anonymous() -> KeyRow {
+    let openfaas = Scope::Only(vec!["openfaas".to_owned()]);
     KeyRow {
         holder: Holder::Anonymous,
         key: Key {
-            label: "anonymous".to_owned(),
-            dialects: Scope::Only(vec!["openfaas".to_owned()]),
-            functions: Scope::All,
-            rights: vec![Right::Invoke, Right::Async],
             sources: LOOPBACK.into(),
+            ..Key::new("anonymous", openfaas, Scope::All, &[Right::Invoke, Right::Async])
         },
     }
 }

@@ -54,7 +54,7 @@ impl<'d> Section<'d> {
         &self.origin
     }
 
-    /// A text, or a whole number in its digits.
+    /// A text, a whole number in its digits, or a date as TOML writes it.
     pub(super) fn word(&mut self, key: &'static str, mistakes: &mut Mistakes) -> Option<Written> {
         let value = self.ask(key)?;
         let written = self.scalar(key, value);
@@ -139,11 +139,8 @@ impl<'d> Section<'d> {
         let text = match value.get_ref() {
             DeValue::String(text) => text.to_string(),
             DeValue::Integer(number) => number.to_string(),
-            DeValue::Float(_)
-            | DeValue::Boolean(_)
-            | DeValue::Datetime(_)
-            | DeValue::Array(_)
-            | DeValue::Table(_) => return None,
+            DeValue::Datetime(date) => date.to_string(),
+            DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Array(_) | DeValue::Table(_) => return None,
         };
         Some(Written { key: key.to_owned(), text, origin: self.places.at(&value.span()) })
     }

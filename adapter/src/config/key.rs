@@ -11,6 +11,8 @@ use super::{
     raw::RawKey,
 };
 
+mod bounds;
+
 /// One key and who holds it.
 #[derive(Clone, Debug)]
 pub struct KeyRow {
@@ -82,7 +84,9 @@ fn row(raw: &RawKey, table: &Table, mistakes: &mut Mistakes) -> Option<KeyRow> {
     let functions = functions(raw, &dialects, table, mistakes);
     let rights = rights(raw, mistakes);
     let sources = sources(raw, mistakes);
-    let key = Key { label: label?, dialects, functions, rights, sources };
+    let valid = bounds::validity(raw, mistakes);
+    let limits = bounds::limits(raw, mistakes);
+    let key = Key { sources, valid, limits, ..Key::new(label?, dialects, functions, &rights) };
     Some(KeyRow { holder: holder?, key })
 }
 

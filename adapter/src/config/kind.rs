@@ -106,7 +106,7 @@ fn time(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn count(text: &str) -> Result<NonZeroU32, String> {
+pub(super) fn count(text: &str) -> Result<NonZeroU32, String> {
     text.parse().map_err(|_| format!("{} is not a number from 1 to {}", quoted(text), u32::MAX))
 }
 

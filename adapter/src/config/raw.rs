@@ -39,6 +39,11 @@ pub(super) struct RawKey {
     pub(super) functions: Option<Vec<Written>>,
     pub(super) rights: Option<Vec<Written>>,
     pub(super) sources: Option<Vec<Written>>,
+    pub(super) rate: Option<Written>,
+    pub(super) burst: Option<Written>,
+    pub(super) concurrency: Option<Written>,
+    pub(super) not_before: Option<Written>,
+    pub(super) not_after: Option<Written>,
 }
 
 impl RawConfig {
@@ -97,6 +102,11 @@ fn key(mut row: Section<'_>, mistakes: &mut Mistakes) -> RawKey {
         functions: row.words("functions", mistakes),
         rights: row.words("rights", mistakes),
         sources: row.words("sources", mistakes),
+        rate: row.word("rate", mistakes),
+        burst: row.word("burst", mistakes),
+        concurrency: row.word("concurrency", mistakes),
+        not_before: row.word("not_before", mistakes),
+        not_after: row.word("not_after", mistakes),
     };
     row.finish(mistakes);
     raw

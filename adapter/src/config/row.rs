@@ -52,6 +52,15 @@ pub(super) fn key() -> Vec<Field> {
         ),
         required("rights", "What it may do with them.", Shape::Words(rights)),
         field("sources", "Blocks of addresses from which it counts; left out: everywhere.", Shape::Texts),
+        field("rate", "Calls in a second, minute or hour: 50/s; left out: as many as come.", Shape::Text),
+        field(
+            "burst",
+            "Calls of its rate at once, after a pause; left out: what comes in a second.",
+            Shape::Count,
+        ),
+        field("concurrency", "Calls at a time; left out: its share of the gateway's.", Shape::Count),
+        field("not_before", "The first moment at which it counts, as RFC 3339.", Shape::Text),
+        field("not_after", "The first moment at which it counts no more, as RFC 3339.", Shape::Text),
     ]
 }
 

@@ -17,6 +17,10 @@ pub struct Secret {
 /// The key of whoever runs `stayput dev`.
 pub const DEV_KEY: Secret = Secret { variable: "STAYPUT_DEV_KEY", file_variable: "STAYPUT_DEV_KEY_FILE" };
 
+/// The gateway's own keys.
+pub const GATEWAY_KEY: Secret =
+    Secret { variable: "STAYPUT_GATEWAY_KEY", file_variable: "STAYPUT_GATEWAY_KEY_FILE" };
+
 /// Why a secret cannot be had. Says nothing of what is in it.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {

@@ -120,6 +120,8 @@ macro_rules! section {
     };
 }
 
+// The concurrency is ours: four fifths of the connections that the gateway takes, so that who is over it is told so in its
+// own dialect instead of waiting to be connected; eight times what AWS runs at a time for a new account.
 section! {
     /// Settings of the gateway itself.
     [gateway] GatewaySettings {
@@ -129,11 +131,15 @@ section! {
         admin_listen: SocketAddr = "127.0.0.1:9080", LOOPBACK_ADDRESS, "STAYPUT_ADMIN_LISTEN", Restart;
         /// All request and response bodies in memory together; more is answered with 503.
         buffered_bytes: usize = "256 MiB", SIZE, "STAYPUT_BUFFERED_BYTES", Restart;
+        /// Calls at a time, of all keys together; a quarter of the places is shared out evenly between the keys.
+        concurrency: NonZeroU32 = "8000", COUNT, "STAYPUT_CONCURRENCY", Restart;
+        /// A file with the gateway's own keys, which seal the tokens of Altair's callers; empty: one is made in data_dir.
+        key_file: Option<PathBuf> = "", FILE, "STAYPUT_KEY_FILE", Restart;
         /// How the logs are written: "text" or "json".
         log_format: LogFormat = "text", LOG_FORMAT, "STAYPUT_LOG_FORMAT", Restart;
         /// What is worth a line in the log: "error", "warn", "info", "debug" or "trace".
         log_level: LogLevel = "info", LOG_LEVEL, "STAYPUT_LOG_LEVEL", Live;
-        /// What has to outlive the process: the key that `stayput dev` makes.
+        /// What has to outlive the process: the keys that it makes for itself.
         data_dir: PathBuf = ".stayput", PATH, "STAYPUT_DATA_DIR", Restart;
         /// `stayput serve` only: a certificate, and what it was issued by, as a PEM file; with tls_key, callers speak HTTPS.
         tls_cert: Option<PathBuf> = "", FILE, "STAYPUT_TLS_CERT", Restart;

@@ -1,7 +1,14 @@
-use std::net::IpAddr;
+use std::{
+    net::IpAddr,
+    num::NonZeroU32,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use proptest::prelude::*;
-use stayput_core::{Credential, DIALECTS, FunctionKey, keys::Right};
+use stayput_core::{
+    Credential, DIALECTS, FunctionKey,
+    keys::{CredentialHash, Key, Right},
+};
 
 use super::*;
 
@@ -27,6 +34,8 @@ fn check(text: &str, expected: &[&str]) {
     assert_eq!(found, expected, "in\n{text}");
 }
 
+const NOW: SystemTime = UNIX_EPOCH;
+
 const FUNCTION: &str = "[[function]]\nlambda = \"f\"\nstedi = \"echo\"\n";
 
 #[test]
@@ -34,6 +43,8 @@ fn without_anything_the_defaults_hold() {
     let config = Config::check(&Sources::default()).unwrap();
     assert_eq!(config.gateway.listen, "127.0.0.1:8080".parse().unwrap());
     assert_eq!(config.gateway.buffered_bytes, 268_435_456);
+    assert_eq!(config.gateway.concurrency.get(), 8_000);
+    assert_eq!(config.gateway.key_file, None);
     assert_eq!(config.lambda.concurrency.get(), 1_000);
     assert!(config.rows.is_none());
 }
@@ -282,6 +293,11 @@ fn an_empty_list_of_sources_is_not_taken_for_everywhere() {
     );
 }
 
+fn found<'r>(ring: &'r Keyring, dialect: &str, secret: &str, peer: IpAddr) -> Option<&'r Key> {
+    let hash = CredentialHash::of(&Credential::new(secret));
+    ring.find(&hash, dialect, peer, NOW).map(|key| &**key)
+}
+
 #[test]
 fn a_credential_is_known_by_its_hash() {
     // SHA-256 of "test-credential", by sha256sum.
@@ -289,17 +305,17 @@ fn a_credential_is_known_by_its_hash() {
     let rows = rows(&key_row("k", &format!("sha256 = \"{hash}\"")));
     let peer = IpAddr::from([127, 0, 0, 1]);
     let ring = rows.keyring();
-    let key = ring.authenticate("stedi", Some(&Credential::new("test-credential")), peer).unwrap();
+    let key = found(&ring, "stedi", "test-credential", peer).unwrap();
     assert_eq!(key.label, "k");
     assert_eq!(key.rights, [Right::Invoke]);
-    assert!(ring.authenticate("stedi", Some(&Credential::new("other")), peer).is_err());
-    assert!(ring.authenticate("altair", Some(&Credential::new("test-credential")), peer).is_err());
-    assert!(ring.authenticate("stedi", None, peer).is_err());
+    assert!(found(&ring, "stedi", "other", peer).is_none());
+    assert!(found(&ring, "altair", "test-credential", peer).is_none());
+    assert!(ring.anonymous("stedi", peer, NOW).is_none());
 }
 
 #[test]
 fn in_dev_a_function_answers_in_every_dialect_under_its_own_name() {
-    let table = dev::own_names([("hello", std::time::Duration::from_secs(3))]);
+    let table = dev::own_names([("hello", Duration::from_secs(3))]);
     let mut keys: Vec<_> = table.rows().map(|(dialect, key, _)| (dialect, key.as_str())).collect();
     keys.sort_unstable();
     let uuid = "46bcf8a0-e005-5afd-9a55-bb08a8c7a087";
@@ -310,15 +326,15 @@ fn in_dev_a_function_answers_in_every_dialect_under_its_own_name() {
 
 #[test]
 fn in_dev_the_own_key_may_everything_and_openfaas_needs_none_on_this_machine() {
-    let secret = Credential::new("dev_secret");
-    let ring = key::keyring(&[dev::own_key(&secret), dev::anonymous()]);
+    let secret = "dev_secret";
+    let ring = key::keyring(&[dev::own_key(&Credential::new(secret)), dev::anonymous()]);
     let peer = IpAddr::from([192, 0, 2, 1]);
     for dialect in DIALECTS.iter().map(|dialect| dialect.name()) {
-        let key = ring.authenticate(dialect, Some(&secret), peer).unwrap();
+        let key = found(&ring, dialect, secret, peer).unwrap();
         assert!(Right::ALL.into_iter().all(|right| key.may(right)), "{dialect}");
         let here = IpAddr::from([127, 0, 0, 1]);
-        assert_eq!(ring.authenticate(dialect, None, here).is_ok(), dialect == "openfaas", "{dialect}");
-        assert!(ring.authenticate(dialect, None, peer).is_err(), "{dialect}");
+        assert_eq!(ring.anonymous(dialect, here, NOW).is_some(), dialect == "openfaas", "{dialect}");
+        assert!(ring.anonymous(dialect, peer, NOW).is_none(), "{dialect}");
     }
 }
 
@@ -351,6 +367,44 @@ fn a_second_anonymous_key_of_a_dialect_is_a_mistake() {
     check(
         &[FUNCTION, &row("a", "stedi"), &row("b", "stedi")].concat(),
         &["9:1: key \"a\" is anonymous in the same dialect, and only the first counts"],
+    );
+}
+
+#[test]
+fn a_key_may_have_bounds() {
+    let hash = format!("sha256 = \"{}\"", "0".repeat(64));
+    let bounds = "rate = \"90/m\"\nburst = 10\nconcurrency = 4\nnot_before = 2026-01-01T00:00:00Z\n\
+                  not_after = \"2026-07-01T00:00:00+02:00\"";
+    let rows = rows(&key_row("k", &format!("{hash}\n{bounds}")));
+    let Key { limits, valid, .. } = &rows.keys[0].key;
+    assert_eq!(limits.rate.map(|rate| (rate.to_string(), rate.burst().get())), Some(("90/m".to_owned(), 10)));
+    assert_eq!(limits.concurrency.map(NonZeroU32::get), Some(4));
+    let at = |s| UNIX_EPOCH + Duration::from_secs(s);
+    assert_eq!((valid.not_before, valid.not_after), (Some(at(1_767_225_600)), Some(at(1_782_856_800))));
+}
+
+#[test]
+fn a_bound_that_cannot_be_is_a_mistake() {
+    let bounds = "rate = \"fast\"\nburst = 0\nconcurrency = 0\nnot_before = 2026-01-01\nnot_after = \"soon\"";
+    check(
+        &key_row("k", &format!("anonymous = true\n{bounds}")),
+        &[
+            "6:8: rate: \"fast\": not a number of calls, a slash and s, m or h; write e.g. \"50/s\"",
+            "7:9: burst: \"0\": not 1 to 1000000 calls",
+            "8:15: concurrency: \"0\" is not a number from 1 to 4294967295",
+            "9:14: not_before: \"2026-01-01\" is not a moment; write e.g. 2026-01-31T00:00:00Z",
+            "10:13: not_after: \"soon\" is not a moment; write e.g. 2026-01-31T00:00:00Z",
+        ],
+    );
+    check(
+        &key_row(
+            "k",
+            "anonymous = true\nburst = 5\nnot_before = 2026-01-02T00:00:00Z\nnot_after = 2026-01-02T00:00:00Z",
+        ),
+        &[
+            "6:9: burst: there is no rate that this could be the burst of",
+            "8:13: not_after: the key would never count; not_before is not before it",
+        ],
     );
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     io::Write,
+    num::NonZeroU32,
     sync::Mutex,
     task::{Context, Waker},
 };
@@ -48,8 +49,7 @@ fn gateway(log: Lines) -> Gateway {
     let mut table = Table::default();
     table.add("openfaas", FunctionKey::new("echo"), Arc::new(function));
     let mut keys = Keyring::default();
-    let (dialects, functions, rights) = (Scope::All, Scope::All, Right::ALL.into());
-    let key = Key { label: "erp".to_owned(), dialects, functions, rights, sources: vec![] };
+    let key = Key::new("erp", Scope::All, Scope::All, &Right::ALL);
     keys.add(CredentialHash::of(&Credential::new("secret")), key);
     let metrics = Arc::new(Metrics::new(&table));
     let log = Arc::new(AccessLog::start(LogFormat::Text, log).unwrap());
@@ -58,6 +58,8 @@ fn gateway(log: Lines) -> Gateway {
         rules: Arc::new(LiveRules::new(Rules { table, keys })),
         backend: Arc::new(Silent),
         buffers: BufferBudget::new(1_000),
+        limits: Limits::new(NonZeroU32::MIN),
+        tokens: None,
         telemetry: Telemetry::new(metrics, log),
     }
 }

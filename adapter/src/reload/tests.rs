@@ -1,5 +1,6 @@
 use std::{
     net::SocketAddr,
+    num::NonZeroU32,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -10,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, request};
 use http_body_util::Full;
-use stayput_core::DIALECTS;
+use stayput_core::{DIALECTS, limits::Limits};
 
 use super::*;
 use crate::{
@@ -64,7 +65,9 @@ impl Setup {
             rules: Arc::clone(&live),
             backend: Arc::new(Prompt),
             buffers: BufferBudget::new(1_000_000),
-            telemetry: Telemetry { metrics: Arc::clone(&metrics), log },
+            limits: Limits::new(NonZeroU32::new(100).unwrap()),
+            tokens: None,
+            telemetry: Telemetry::new(Arc::clone(&metrics), log),
         });
         let text = Arc::new(Mutex::new(text.to_owned()));
         let source = Arc::clone(&text);

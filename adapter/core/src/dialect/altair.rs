@@ -31,6 +31,10 @@ impl Dialect for Altair {
         headers::authorization(&head.headers, &["Bearer"])
     }
 
+    fn takes_tokens(&self) -> bool {
+        true
+    }
+
     fn render(&self, _: &Exchange<'_>, _: &Call, outcome: &Outcome) -> Rendered {
         match outcome {
             Outcome::Returned(answer) => {
@@ -164,6 +168,9 @@ fn status_and_message(rejection: &Rejection) -> (StatusCode, String) {
         Rejection::BodyTimeout => told(StatusCode::REQUEST_TIMEOUT),
         Rejection::PayloadTooLarge { .. } => told(StatusCode::PAYLOAD_TOO_LARGE),
         Rejection::Throttled { .. } => told(StatusCode::TOO_MANY_REQUESTS),
+        Rejection::RateLimited { .. } => told(StatusCode::TOO_MANY_REQUESTS),
+        Rejection::KeyBusy { .. } => told(StatusCode::TOO_MANY_REQUESTS),
+        Rejection::Guessing { .. } => told(StatusCode::TOO_MANY_REQUESTS),
         Rejection::NotImplemented(_) => told(StatusCode::NOT_IMPLEMENTED),
         Rejection::BackendFailed => told(StatusCode::BAD_GATEWAY),
         Rejection::AnswerLost => told(StatusCode::BAD_GATEWAY),
@@ -172,6 +179,7 @@ fn status_and_message(rejection: &Rejection) -> (StatusCode, String) {
         Rejection::AnswerTooLarge { .. } => told(StatusCode::BAD_GATEWAY),
         Rejection::NotReady(_) => (StatusCode::SERVICE_UNAVAILABLE, NOT_READY.to_owned()),
         Rejection::Overloaded { .. } => told(StatusCode::SERVICE_UNAVAILABLE),
+        Rejection::Busy { .. } => told(StatusCode::SERVICE_UNAVAILABLE),
         Rejection::Draining => told(StatusCode::SERVICE_UNAVAILABLE),
         Rejection::Unreachable => told(StatusCode::SERVICE_UNAVAILABLE),
         Rejection::Deadline { .. } => told(StatusCode::GATEWAY_TIMEOUT),

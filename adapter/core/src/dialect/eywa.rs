@@ -117,8 +117,13 @@ fn rejected(head: &request::Parts, rejection: &Rejection) -> Rendered {
         Rejection::UnknownFunction => word(StatusCode::NOT_FOUND, unknown_function(head)),
         Rejection::BackendRefused { .. } => word(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
         Rejection::Throttled { .. } => unavailable(),
+        // Eywa's limits, too, were told as this. Whoever guesses is no caller of a function yet.
+        Rejection::RateLimited { .. } => unavailable(),
+        Rejection::KeyBusy { .. } => unavailable(),
+        Rejection::Guessing { .. } => told(StatusCode::TOO_MANY_REQUESTS),
         Rejection::NotReady(_) => unavailable(),
         Rejection::Overloaded { .. } => unavailable(),
+        Rejection::Busy { .. } => unavailable(),
         Rejection::Draining => unavailable(),
         Rejection::Deadline { .. } => unavailable(),
         Rejection::Unreachable => unavailable(),

@@ -4,7 +4,7 @@
 //! Source: the code of the gateway, the provider and the watchdog. What differs, and what we decided besides, is told
 //! in `docs/dialects/openfaas.md`.
 
-use std::time::UNIX_EPOCH;
+use std::{num::NonZeroU32, time::UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
@@ -128,8 +128,12 @@ fn rejected(exchange: &Exchange<'_>, rejection: &Rejection) -> Rendered {
         Rejection::Forbidden { .. } => told(StatusCode::FORBIDDEN),
         Rejection::UnknownFunction => unknown_function(head),
         Rejection::Throttled { reason, .. } => throttled(reason),
+        Rejection::RateLimited { .. } => told(StatusCode::TOO_MANY_REQUESTS),
+        Rejection::KeyBusy { limit } => key_busy(*limit),
+        Rejection::Guessing { .. } => told(StatusCode::TOO_MANY_REQUESTS),
         Rejection::NotReady(_) => not_ready(head),
         Rejection::Overloaded { .. } => told(StatusCode::SERVICE_UNAVAILABLE),
+        Rejection::Busy { .. } => told(StatusCode::SERVICE_UNAVAILABLE),
         Rejection::Draining => told(StatusCode::SERVICE_UNAVAILABLE),
         Rejection::Deadline { .. } => timed(exchange, ours(empty(StatusCode::GATEWAY_TIMEOUT), GATEWAY)),
         Rejection::Unreachable => unreachable(head),
@@ -252,6 +256,12 @@ fn unknown_function(head: &request::Parts) -> Rendered {
 /// OpenFaaS names the limit here. Lambda does not tell it, but which limit it was.
 fn throttled(reason: &str) -> Rendered {
     let message = format!("Concurrent request limit exceeded. Reason: {reason}");
+    ours(line(StatusCode::TOO_MANY_REQUESTS, &message), MIDDLEWARE)
+}
+
+/// OpenFaaS' own words, where the limit is the key's and not a function's.
+fn key_busy(limit: NonZeroU32) -> Rendered {
+    let message = format!("Concurrent request limit exceeded. Max concurrent requests: {limit}");
     ours(line(StatusCode::TOO_MANY_REQUESTS, &message), MIDDLEWARE)
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    num::NonZeroU32,
     time::{Duration, SystemTime},
 };
 
@@ -11,7 +12,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use uuid::Uuid;
 
 use super::*;
-use crate::{Answer, Failure, FunctionKey, Mode, Shape, Trace, keys::Right};
+use crate::{Answer, Failure, FunctionKey, Mode, Shape, Trace, keys::Right, limits::Rate};
 
 pub(super) const ID: Uuid = Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001);
 
@@ -133,6 +134,10 @@ fn any_head() -> impl Strategy<Value = request::Parts> {
     )
 }
 
+fn rate() -> Rate {
+    Rate::parse("50/s").unwrap()
+}
+
 fn any_rejection() -> impl Strategy<Value = Rejection> {
     select(vec![
         Rejection::Route,
@@ -148,8 +153,12 @@ fn any_rejection() -> impl Strategy<Value = Rejection> {
         Rejection::NotImplemented("not built"),
         Rejection::Throttled { reason: "CallerRateLimitExceeded", retry_after_s: None },
         Rejection::Throttled { reason: "CallerRateLimitExceeded", retry_after_s: Some(7) },
+        Rejection::RateLimited { rate: rate(), retry_after_s: 7 },
+        Rejection::KeyBusy { limit: NonZeroU32::MIN },
+        Rejection::Guessing { retry_after_s: 6 },
         Rejection::NotReady("Pending".to_owned()),
         Rejection::Overloaded { limit: 1 },
+        Rejection::Busy { limit: NonZeroU32::MIN },
         Rejection::Draining,
         Rejection::Deadline { limit_ms: 1 },
         Rejection::Unreachable,

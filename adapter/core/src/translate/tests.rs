@@ -26,8 +26,7 @@ fn invocation(mode: Mode, shape: Shape, logs: bool) -> Invocation {
         payload_is_event: false,
         timeout: Duration::from_secs(3),
     };
-    let rights = Right::ALL.to_vec();
-    let key = Key { label: "k".into(), dialects: Scope::All, functions: Scope::All, rights, sources: vec![] };
+    let key = Key::new("k", Scope::All, Scope::All, &Right::ALL);
     Invocation { function: Arc::new(function), key: Arc::new(key), mode, shape, logs }
 }
 
