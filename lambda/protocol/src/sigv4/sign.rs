@@ -12,7 +12,7 @@ use super::{
     ALGORITHM, AmzDate, Credentials, PayloadHash, SigningKey, X_AMZ_CONTENT_SHA256, X_AMZ_DATE,
     X_AMZ_SECURITY_TOKEN, canonical::Canonical, hex,
 };
-use crate::invoke::{X_AMZ_CLIENT_CONTEXT, X_AMZ_INVOCATION_TYPE, X_AMZ_LOG_TYPE};
+use crate::invoke::{X_AMZ_CLIENT_CONTEXT, X_AMZ_INVOCATION_TYPE, X_AMZ_LOG_TYPE, X_AMZN_TRACE_ID};
 
 /// Signs requests with one derived key. Made anew when [`is_for`](Self::is_for) says that its day is over.
 #[derive(Clone, Debug)]
@@ -94,10 +94,16 @@ impl SignedHeaders {
         Self(names)
     }
 
-    /// What an `Invoke` can have that AWS asks to be signed, and the content type. The trace and the request's id are
-    /// left out: proxies add and change them.
+    /// What an `Invoke` can have that AWS asks to be signed, the content type, and the trace: Lambda goes on with one
+    /// that came signed. The request's id is left out: proxies change it.
     pub fn of_invoke() -> Self {
-        Self::new([CONTENT_TYPE, X_AMZ_CLIENT_CONTEXT, X_AMZ_INVOCATION_TYPE, X_AMZ_LOG_TYPE])
+        Self::new([
+            CONTENT_TYPE,
+            X_AMZ_CLIENT_CONTEXT,
+            X_AMZ_INVOCATION_TYPE,
+            X_AMZ_LOG_TYPE,
+            X_AMZN_TRACE_ID,
+        ])
     }
 
     /// Most that the list can take with its separators.
