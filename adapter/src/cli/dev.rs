@@ -111,7 +111,7 @@ async fn run(
         started = embedding.start(template, build.mode()) => started?,
         () = signals.asked() => return Ok(Exit::Done),
     };
-    let shown = Shown::new(urls, embedded.service.functions(), &rules, &own.secret);
+    let shown = Shown::new(urls, &embedded.service.functions(), &rules, &own.secret);
     let live = Arc::new(LiveRules::new(rules));
     let gateway = Arc::new(Gateway {
         dialects: DIALECTS,
