@@ -102,7 +102,7 @@ async fn run(
         started = embedding.start(template, build.mode()) => started?,
         () = signals.asked() => return Ok(Exit::Done),
     };
-    let shown = Shown::new(urls, embedded.service.functions(), &station.rules.load(), &own.secret);
+    let shown = Shown::new(urls, &embedded.service.functions(), &station.rules.load(), &own.secret);
     let following = Following {
         source,
         running: config.values,

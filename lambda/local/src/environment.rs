@@ -66,7 +66,7 @@ pub(crate) struct Answer {
 pub(crate) struct Environment {
     /// Its place in the list of functions.
     pub(crate) function_at: usize,
-    function: Arc<Function>,
+    pub(crate) function: Arc<Function>,
     output: Arc<Output>,
     state: Mutex<State>,
     /// Rung for the supervisor when it has something to look at.

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::HeaderValue;
 use lambda_protocol::{
@@ -19,23 +20,38 @@ use crate::{environment::VERSION, function::Function, settings::Settings};
 /// The functions of the service, by their place and by their names.
 #[derive(Debug)]
 pub(crate) struct Functions {
-    all: Vec<Arc<Function>>,
+    all: Vec<ArcSwap<Function>>,
     by_name: HashMap<String, usize>,
 }
 
 impl Functions {
     /// Of two with one name the first counts.
     pub(crate) fn new(functions: Vec<Function>) -> Self {
-        let all: Vec<_> = functions.into_iter().map(Arc::new).collect();
         let mut by_name = HashMap::new();
-        for (at, function) in all.iter().enumerate() {
+        for (at, function) in functions.iter().enumerate() {
             by_name.entry(function.name.clone()).or_insert(at);
         }
-        Self { all, by_name }
+        Self { all: functions.into_iter().map(ArcSwap::from_pointee).collect(), by_name }
     }
 
-    pub(crate) fn all(&self) -> &[Arc<Function>] {
-        &self.all
+    /// In the order in which they were given.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Arc<Function>> {
+        self.all.iter().map(ArcSwap::load_full)
+    }
+
+    /// As it is now.
+    pub(crate) fn get(&self, at: usize) -> Arc<Function> {
+        self.all[at].load_full()
+    }
+
+    /// The place of a function that is called `name`.
+    pub(crate) fn named(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// From now on `function` is at this place.
+    pub(crate) fn set(&self, at: usize, function: Function) {
+        self.all[at].store(Arc::new(function));
     }
 
     /// The place of the function that is meant.

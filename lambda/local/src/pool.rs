@@ -214,6 +214,11 @@ impl<E, J> Pool<E, J> {
         reaped
     }
 
+    /// The function's idle environments, to be ended by the caller.
+    pub(crate) fn take_idle(&mut self, function: usize) -> Vec<E> {
+        self.functions[function].idle.drain(..).map(|(environment, _)| environment).collect()
+    }
+
     /// No further invocation is taken; those that wait are handed back.
     pub(crate) fn close(&mut self) -> Vec<J> {
         self.closed = true;

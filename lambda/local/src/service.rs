@@ -53,7 +53,7 @@ impl LocalLambda {
         settings.check().map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
         let functions = Arc::new(Functions::new(functions));
         let verifier = settings.verifier().map(Arc::new);
-        let driver = Driver::start(settings, functions.all().to_vec(), warden, logs);
+        let driver = Driver::start(settings, Arc::clone(&functions), warden, logs);
         Ok(Self { functions, driver, verifier })
     }
 
@@ -72,8 +72,16 @@ impl LocalLambda {
     }
 
     /// In the order in which they were given.
-    pub fn functions(&self) -> &[Arc<Function>] {
-        self.functions.all()
+    pub fn functions(&self) -> Vec<Arc<Function>> {
+        self.functions.all().collect()
+    }
+
+    /// From now on `function` answers for the one of its name: calls that run finish on the old one, those that come
+    /// run on the new one, and nothing is dropped. The reservation stays as it was. False: there is none of that name.
+    pub fn replace(&self, function: Function) -> bool {
+        let Some(at) = self.functions.named(&function.name) else { return false };
+        self.driver.replace(at, function);
+        true
     }
 
     /// Takes no further call, kills all environments and returns when nothing is left of them. Calls that are
@@ -137,7 +145,7 @@ impl LocalLambda {
 
     async fn run_and_wait(&self, admitted: Admitted, payload: Bytes) -> Result<Response<Bytes>, ApiError> {
         let Admitted { at, client_context, cognito_identity, request_id, invoke } = admitted;
-        let function = &self.functions.all()[at];
+        let function = &*self.functions.get(at);
         let (trace, callers_trace) = invoke::traces(&invoke, request_id, SystemTime::now());
         let answer = match &function.program {
             Err(unavailable) => cannot_run(function, unavailable, request_id),

@@ -15,6 +15,7 @@ use super::{Admitted, Limits, Pool, Refusal, Was};
 use crate::{
     environment::{Environment, Job, supervisor},
     function::Function,
+    invoke::Functions,
     logs::LogSink,
     settings::Settings,
     warden::Warden,
@@ -25,7 +26,7 @@ use crate::{
 pub(crate) struct Driver {
     pub(crate) settings: Settings,
     pub(crate) warden: Warden,
-    functions: Vec<Arc<Function>>,
+    functions: Arc<Functions>,
     sink: LogSink,
     pool: Mutex<Pool<Arc<Environment>, Box<Job>>>,
     /// Rung when the pool's alarm is set to an earlier time.
@@ -42,7 +43,7 @@ impl Driver {
     /// Outside a Tokio runtime.
     pub(crate) fn start(
         settings: Settings,
-        functions: Vec<Arc<Function>>,
+        functions: Arc<Functions>,
         warden: Warden,
         sink: LogSink,
     ) -> Arc<Self> {
@@ -52,7 +53,7 @@ impl Driver {
             idle_after: settings.idle_after,
         };
         let pool =
-            Pool::new(limits, functions.iter().map(|function| function.reserved_concurrency.map(count)));
+            Pool::new(limits, functions.all().map(|function| function.reserved_concurrency.map(count)));
         let driver = Arc::new(Self {
             settings,
             warden,
@@ -80,12 +81,24 @@ impl Driver {
         Ok(())
     }
 
-    /// The environment's runtime asks for work.
+    /// The environment's runtime asks for work, which it gets unless its function was replaced.
     pub(crate) fn ready(self: &Arc<Self>, environment: &Arc<Environment>, was: Was) {
         let (at, handle) = (environment.function_at, Arc::clone(environment));
-        let (job, more) = self.with_pool(|pool, now| (pool.ready(at, handle, was, now), pool.has_waiting()));
+        let (is_current, job, more) = self.with_pool(|pool, now| {
+            let is_current = Arc::ptr_eq(&environment.function, &self.functions.get(at));
+            let job = if is_current {
+                pool.ready(at, handle, was, now)
+            } else {
+                pool.ended(at, was, |_| false);
+                None
+            };
+            (is_current, job, pool.has_waiting())
+        });
         if let Some(job) = job {
             self.give(environment, job);
+        }
+        if !is_current {
+            environment.retire();
         }
         if more {
             self.start_due();
@@ -110,11 +123,22 @@ impl Driver {
         });
     }
 
+    /// Environments of the function until now get no more work: idle ones end now, the others when they next ask.
+    pub(crate) fn replace(self: &Arc<Self>, at: usize, function: Function) {
+        // Under the pool's lock, so that none is taken for one of the new function.
+        let idle = self.with_pool(|pool, _| {
+            self.functions.set(at, function);
+            pool.take_idle(at)
+        });
+        for environment in idle {
+            environment.retire();
+        }
+    }
+
     /// Starts environments for the invocations that wait, as many as may start now.
     pub(crate) fn start_due(self: &Arc<Self>) {
         while let Some(function) = self.with_pool(Pool::next_start) {
-            let environment =
-                Environment::new(function, Arc::clone(&self.functions[function]), self.sink.clone());
+            let environment = Environment::new(function, self.functions.get(function), self.sink.clone());
             let alive = Alive::new(Arc::clone(self));
             self.runtime.spawn(async move {
                 supervisor::run(Arc::new(environment), &alive.driver).await;

@@ -335,3 +335,13 @@ proptest! {
         prop_assert_eq!(world.open.len(), 0);
     }
 }
+
+#[test]
+fn taken_idle_environments_get_no_more_work() {
+    let (mut pool, now) = (pool(10, &[None]), Instant::now());
+    add_idle(&mut pool, 7, now);
+    add_idle(&mut pool, 8, now);
+    assert_eq!(pool.take_idle(0), [7, 8]);
+    assert_eq!(pool.invoke(0, 1, now), Ok(Admitted::Waits));
+    assert_eq!(starts(&mut pool, now), [0]);
+}

@@ -7,6 +7,7 @@ mod calls;
 mod concurrency;
 mod endings;
 mod log;
+mod replacing;
 mod running;
 mod signatures;
 mod socket;
