@@ -11,10 +11,12 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use stayput_core::{Rejection, limits::Permit};
+
+use crate::pieces::Pieces;
 
 /// The bound on all bodies in memory together. Cheap to clone; all clones count together.
 #[derive(Clone, Debug)]
@@ -73,31 +75,20 @@ impl BufferBudget {
             return Err(Rejection::PayloadTooLarge { limit });
         }
         let mut share = self.reserve(announced)?;
-        let mut first = Bytes::new();
-        let mut rest = BytesMut::new();
+        let mut pieces = Pieces::default();
         loop {
             let arrived = tokio::time::timeout(STALL_LIMIT, body.frame()).await;
             let Some(frame) = arrived.map_err(|_| Rejection::BodyTimeout)? else { break };
             let Ok(frame) = frame else { return Err(Rejection::BodyIncomplete) };
             let Ok(data) = frame.into_data() else { continue };
-            let total = first.len() + rest.len() + data.len();
+            let total = pieces.len() + data.len();
             if total > limit {
                 return Err(Rejection::PayloadTooLarge { limit });
             }
             share.hold(total)?;
-            if first.is_empty() && rest.is_empty() {
-                first = data;
-                continue;
-            }
-            if rest.is_empty() {
-                // A second piece: only now is there something to put together.
-                rest.reserve(announced.max(total));
-                rest.extend_from_slice(&std::mem::take(&mut first));
-            }
-            rest.extend_from_slice(&data);
+            pieces.push(data, announced);
         }
-        let whole = if rest.is_empty() { first } else { rest.freeze() };
-        Ok((whole, share))
+        Ok((pieces.into_bytes(), share))
     }
 
     /// A share that grows as bytes arrive: what a caller merely announces takes no room from the others. A body that

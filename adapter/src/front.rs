@@ -24,7 +24,7 @@ mod watch;
 mod watched;
 mod workers;
 
-pub use limits::{DRAIN_DEV, DRAIN_SERVE, Limits, MAX_FIELDS, MAX_HEAD_BYTES, MAX_TARGET_BYTES};
+pub use limits::{DRAIN_DEV, Limits, MAX_FIELDS, MAX_HEAD_BYTES, MAX_TARGET_BYTES};
 pub use listener::{Ended, serve_here};
 pub use listening::Listening;
 pub use refusal::Refusal;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, info::Info},
+    metrics::{counter::Counter, family::Family, info::Info},
     registry::Registry,
 };
 use stayput_core::{Rejection, table::Table};
@@ -34,12 +34,7 @@ pub struct Metrics {
     totals: Arc<Totals>,
     rejections: Family<RejectionLabels, Counter>,
     backend_failures: Family<Reason, Counter>,
-    connections: Gauge,
 }
-
-/// An open connection; it counts until it is dropped.
-#[derive(Debug)]
-pub struct Connected(Gauge);
 
 impl Metrics {
     /// For the functions of `table`.
@@ -53,8 +48,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix("stayput");
         let requests = Arc::new(Requests::new());
         let totals = Arc::<Totals>::default();
-        let (rejections, backend_failures, connections) =
-            (Family::default(), Family::default(), Gauge::default());
+        let (rejections, backend_failures) = (Family::default(), Family::default());
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The program that tells all this", build);
         registry.register_collector(Box::new(Arc::clone(&requests)));
@@ -65,9 +59,8 @@ impl Metrics {
             "Calls of Lambda that brought no outcome, by why",
             backend_failures.clone(),
         );
-        registry.register("connections", "Open connections of callers", connections.clone());
         let reloads = reload::Figures::register(&mut registry);
-        Self { reloads, registry, requests, totals, rejections, backend_failures, connections }
+        Self { reloads, registry, requests, totals, rejections, backend_failures }
     }
 
     /// The operator's table has changed. What was counted stays counted.
@@ -77,11 +70,6 @@ impl Metrics {
 
     pub fn start(&self) -> InFlight<'_> {
         self.totals.start()
-    }
-
-    pub fn connected(&self) -> Connected {
-        self.connections.inc();
-        Connected(self.connections.clone())
     }
 
     /// Lambda was called; `rejection` is why no outcome came of it.
@@ -111,12 +99,6 @@ impl Metrics {
 
 /// What [`Metrics::encode`] writes.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-impl Drop for Connected {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct RejectionLabels {

@@ -3,13 +3,11 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    num::NonZeroUsize,
 };
 
 use tokio::net::TcpListener;
 
 use super::{Failure, terminal::say};
-use crate::front::Listening;
 
 /// Listens on `address`. Never shared: another process on the port is an error, as is one that comes later.
 ///
@@ -18,15 +16,6 @@ use crate::front::Listening;
 pub(super) async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
     // Neither tokio nor std set SO_REUSEPORT, so the kernel gives the port to one process.
     TcpListener::bind(address).await.map_err(|cause| failure(address, flag, &cause))
-}
-
-/// Listens on `address` for as many workers. Never shared with another process.
-///
-/// # Errors
-/// Names the flag by which to choose another port.
-#[cfg(feature = "aws")]
-pub(super) fn listen(address: SocketAddr, workers: NonZeroUsize, flag: &str) -> Result<Listening, Failure> {
-    Listening::bind(address, workers).map_err(|cause| failure(address, flag, &cause))
 }
 
 /// Listens on `address`, and where that is 127.0.0.1 on [::1] too: `localhost` may mean either.
@@ -50,7 +39,8 @@ pub(super) async fn bind_both(address: SocketAddr, flag: &str) -> Result<Vec<Tcp
     }
 }
 
-fn failure(address: SocketAddr, flag: &str, cause: &io::Error) -> Failure {
+/// Why `address` could not be listened on, and the flag by which to choose another.
+pub(super) fn failure(address: SocketAddr, flag: &str, cause: &io::Error) -> Failure {
     let port = address.port();
     if cause.kind() == io::ErrorKind::AddrInUse {
         Failure::usage(format_args!("port {port} is taken; choose another with {flag}"))

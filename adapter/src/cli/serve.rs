@@ -20,7 +20,7 @@ use crate::{
     aws,
     config::{Config, GATEWAY_KEY, Rows},
     data_dir::DataDir,
-    front::Certificates,
+    front::{Certificates, Listening},
     rules::Rules,
     tokens::sealing,
 };
@@ -71,7 +71,9 @@ async fn run(
     let hangups = hangups()?;
     let workers = config.gateway.workers.or_else(|| std::thread::available_parallelism().ok());
     let workers = workers.unwrap_or(NonZeroUsize::MIN);
-    let port = listeners::listen(config.gateway.listen, workers, "--listen")?;
+    let listen = config.gateway.listen;
+    let port =
+        Listening::bind(listen, workers).map_err(|cause| listeners::failure(listen, "--listen", &cause))?;
     let certificates = certificates(&config)?;
     let admin_port = bind(config.gateway.admin_listen, "--admin-listen").await?;
     let urls = (shown_url(port.local_addr()), shown_url(admin_port.local_addr()?));

@@ -19,7 +19,7 @@ use crate::{
     body::Body,
     buffer::BufferBudget,
     config::GatewaySettings,
-    front::{self, DRAIN_DEV, Limits, Listening},
+    front::{self, DRAIN_DEV, Limits},
     gateway::Gateway,
     metrics::{Levels, Metrics},
     rules::{LiveRules, Rules},
@@ -82,7 +82,8 @@ impl Station {
     }
 
     /// Lets callers in, on threads of their own, one for each of the listeners.
-    pub(super) fn open(&mut self, listening: Listening, backend: Arc<dyn LambdaBackend>) {
+    #[cfg(feature = "aws")]
+    pub(super) fn open(&mut self, listening: front::Listening, backend: Arc<dyn LambdaBackend>) {
         let gateway = self.gateway(backend);
         let limits = Limits { drain: self.drain, ..Limits::default() };
         let stop = self.stop.seen();

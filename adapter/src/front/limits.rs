@@ -47,9 +47,6 @@ impl Default for Limits {
 /// On a laptop somebody waits for the prompt.
 pub const DRAIN_DEV: Duration = Duration::from_secs(5);
 
-/// In production; exam R7 allows 30 s for everything.
-pub const DRAIN_SERVE: Duration = Duration::from_secs(25);
-
 /// Bytes of a request's head, from the method to the empty line.
 pub const MAX_HEAD_BYTES: usize = 32 * 1024;
 

@@ -122,15 +122,6 @@ fn a_request_is_in_flight_until_it_is_dropped() {
 }
 
 #[test]
-fn a_connection_is_open_until_it_is_dropped() {
-    let metrics = metrics();
-    let connection = metrics.connected();
-    check(&metrics, "stayput_connections 1");
-    drop(connection);
-    check(&metrics, "stayput_connections 0");
-}
-
-#[test]
 fn levels_and_the_build_are_told() {
     let levels = Levels { buffered_bytes: 7, dropped_log_lines: 8, dropped_spans: 9 };
     let figures = metrics().encode(levels);
