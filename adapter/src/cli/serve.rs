@@ -67,6 +67,7 @@ async fn run(
     set_level: SetLevel,
     json: bool,
 ) -> Result<Exit, Failure> {
+    listeners::allow_many_files();
     let mut signals = Signals::listen()?;
     let hangups = hangups()?;
     let workers = config.gateway.workers.or_else(|| std::thread::available_parallelism().ok());
