@@ -5,6 +5,8 @@
 //!                                                    └► stayput lambda --require-signatures ─► a function that is told
 //! ```
 
+#[path = "aws/configuration.rs"]
+mod configuration;
 #[path = "aws/embedded.rs"]
 mod embedded;
 #[path = "aws/process.rs"]

@@ -2,8 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::Path};
 
-use super::process::Process;
-use crate::corpus::setup;
+use super::{configuration::configuration, process::Process};
 
 /// The two ways to AWS.
 pub(crate) const CLIENTS: [&str; 2] = ["lean", "sdk"];
@@ -17,7 +16,7 @@ impl Serving {
     /// `trusted`: a PEM file instead of the certificates that the system trusts.
     pub(crate) fn start(client: &str, endpoint: &str, trusted: Option<&Path>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join("stayput.toml"), setup::configuration()).expect("a file");
+        fs::write(folder.path().join("stayput.toml"), configuration()).expect("a file");
         let process = Process::start(folder, "serve", |program| {
             program.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
             program.env("STAYPUT_AWS_CLIENT", client).env("AWS_ENDPOINT_URL_LAMBDA", endpoint);

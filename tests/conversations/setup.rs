@@ -31,7 +31,7 @@ use stayput_core::{
 };
 
 /// Dialect, and its keys of `echo`, `slow`, `other` and `event`.
-const FUNCTIONS: [(&str, [&str; 4]); 4] = [
+pub(crate) const FUNCTIONS: [(&str, [&str; 4]); 4] = [
     ("stedi", ["echo", "slow", "other", "event"]),
     ("altair", ["dev/echo", "dev/slow", "dev/other", "dev/event"]),
     (
@@ -47,7 +47,7 @@ const FUNCTIONS: [(&str, [&str; 4]); 4] = [
 ];
 
 /// Credential behind `<dialect>-key`, and what it may.
-const RIGHTS: [(&str, &[Right]); 6] = [
+pub(crate) const RIGHTS: [(&str, &[Right]); 6] = [
     ("", &Right::ALL),
     ("-no-logs", &[Right::Invoke, Right::Async]),
     ("-sync-only", &[Right::Invoke]),
@@ -56,8 +56,8 @@ const RIGHTS: [(&str, &[Right]); 6] = [
     (ONCE, &Right::ALL),
 ];
 
-const OTHER_ONLY: &str = "-other-only";
-const ONCE: &str = "-once";
+pub(crate) const OTHER_ONLY: &str = "-other-only";
+pub(crate) const ONCE: &str = "-once";
 
 /// Far from what any conversation asks of it.
 pub(crate) fn limits() -> Limits {
@@ -81,67 +81,6 @@ pub(crate) fn table() -> Table {
     add(&mut table, "openfaas", "echo.team", Function { qualifier: Some(live), ..function("echo-fn") });
     table
 }
-
-/// The same table and keys as a configuration file says them.
-pub(crate) fn configuration() -> String {
-    FUNCTIONS.iter().map(|(dialect, names)| rows(dialect, *names)).chain([ELSEWHERE.to_owned()]).collect()
-}
-
-fn rows(dialect: &str, [echo, slow, other, event]: [&str; 4]) -> String {
-    let functions = format!(
-        r#"
-[[function]]
-lambda = "echo-fn"
-{dialect} = "{echo}"
-[[function]]
-lambda = "slow-fn"
-{dialect} = "{slow}"
-timeout = "300ms"
-[[function]]
-lambda = "other-fn"
-{dialect} = "{other}"
-[[function]]
-lambda = "event-fn"
-{dialect} = "{event}"
-payload = "event"
-"#
-    );
-    let keys = RIGHTS.iter().map(|(suffix, rights)| {
-        let hash = CredentialHash::of(&Credential::new(format!("{dialect}-key{suffix}"))).0;
-        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        let rights: Vec<&str> = rights.iter().map(|right| right.as_str()).collect();
-        let more = match *suffix {
-            OTHER_ONLY => format!("functions = [\"{other}\"]"),
-            ONCE => "rate = \"1/h\"".to_owned(),
-            _ => String::new(),
-        };
-        format!(
-            r#"
-[[key]]
-label = "{dialect}{suffix}"
-sha256 = "{hash}"
-dialects = ["{dialect}"]
-rights = {rights:?}
-{more}
-"#
-        )
-    });
-    functions + &keys.collect::<String>()
-}
-
-/// What one dialect only has.
-const ELSEWHERE: &str = r#"
-[[function]]
-lambda = "echo-fn"
-qualifier = "live"
-openfaas = "echo.team"
-[[key]]
-label = "openfaas-anonymous"
-anonymous = true
-dialects = ["openfaas"]
-functions = ["echo", "echo.team", "slow", "event"]
-rights = ["invoke", "async"]
-"#;
 
 pub(crate) fn keys() -> Keyring {
     let mut ring = Keyring::default();
