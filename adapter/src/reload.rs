@@ -68,6 +68,7 @@ pub struct Reloaded {
 /// How reloads went.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
+    all: Counter,
     failures: Counter,
     last_successful: Gauge,
 }
@@ -181,12 +182,14 @@ impl Figures {
         let figures = Self::default();
         figures.last_successful.set(1);
         let (failures, last) = (figures.failures.clone(), figures.last_successful.clone());
+        registry.register("config_reloads", "Reloads, those that failed as well", figures.all.clone());
         registry.register("config_reload_failures", "Reloads that left the old configuration", failures);
         registry.register("config_last_reload_successful", "1 unless the last reload failed", last);
         figures
     }
 
     fn count(&self, is_successful: bool) {
+        self.all.inc();
         self.last_successful.set(is_successful.into());
         if !is_successful {
             self.failures.inc();
