@@ -21,7 +21,7 @@ use super::{
     listeners::bind,
     logging::{self, SetLevel},
     options::{BuildOptions, ConfigOptions, GatewayOptions, LambdaOptions, ServiceOptions, TemplateOptions},
-    signals::{Signals, hangups},
+    signals::{OnTerminal, Signals, hangups},
     station::Station,
     terminal::{print, print_json, say},
 };
@@ -93,7 +93,8 @@ async fn run(
     json: bool,
 ) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
-    let hangups = hangups()?;
+    // Who closes the window means to end what runs in it.
+    let hangups = hangups(OnTerminal::Ends)?;
     let gateway_port = bind(config.gateway.listen, "--listen").await?;
     let admin_port = bind(config.gateway.admin_listen, "--admin-listen").await?;
     let embedding = Embedding::prepare(&config, "--lambda-listen").await?;
