@@ -10,6 +10,8 @@ mod leaks;
 mod limits;
 #[path = "program/rebuild.rs"]
 mod rebuild;
+#[path = "program/refusals.rs"]
+mod refusals;
 #[path = "program/reload.rs"]
 mod reload;
 #[path = "program/running.rs"]

@@ -224,7 +224,7 @@ impl Gateway {
             function: admitted.map(|admitted| admitted.call.function.as_str()),
             key: admitted.map(|admitted| admitted.key),
             mode: admitted.map(|admitted| admitted.call.mode),
-            method: &exchange.head.method,
+            method: Some(&exchange.head.method),
             status,
             blame,
             rejection,

@@ -63,7 +63,7 @@ async fn a_new_certificate_is_for_new_connections_and_a_broken_one_for_nobody() 
     let stopped = async {
         let _dropped = stopped.await;
     };
-    let front = tokio::spawn(serve(listening, Limits::default(), stopped, |_, _| async {
+    let front = tokio::spawn(serve(listening, Limits::default(), stopped, Arc::new(()), |_, _| async {
         Response::new(Body::whole("private"))
     }));
 
@@ -96,7 +96,7 @@ async fn who_does_not_speak_tls_in_time_is_not_waited_for() {
     let listening = Listening::bind(any, NonZeroUsize::MIN).unwrap().encrypted(&load(&folder).unwrap());
     let address = listening.local_addr();
     let limits = Limits { handshake: Duration::from_secs(1), ..Limits::default() };
-    let front = tokio::spawn(serve(listening, limits, std::future::pending(), |_, _| async {
+    let front = tokio::spawn(serve(listening, limits, std::future::pending(), Arc::new(()), |_, _| async {
         Response::new(Body::whole("private"))
     }));
 
