@@ -84,7 +84,7 @@ impl Telemetry {
     }
 
     /// The front has refused a request before anybody could read it. No span: there is no knowing what it would belong to.
-    fn refused(&self, refusal: Refusal, now: SystemTime) {
+    fn record_refusal(&self, refusal: Refusal, now: SystemTime) {
         let request_id = Uuid::now_v7();
         let finished = Finished {
             dialect: NO_DIALECT,
@@ -134,6 +134,6 @@ impl Ledger for Telemetry {
     }
 
     fn refused(&self, refusal: Refusal) {
-        Self::refused(self, refusal, SystemTime::now());
+        self.record_refusal(refusal, SystemTime::now());
     }
 }

@@ -129,18 +129,16 @@ impl Rebuild {
     fn look(&mut self) -> BTreeSet<usize> {
         let places = self.sources.iter().flat_map(|sources| &sources.places).chain([&self.workshop.template]);
         let places: BTreeSet<_> = places.cloned().collect();
-        let now = loop {
-            let now = Snapshot::take(&places, &self.workshop.tools.data_directory);
-            match self.bell.watch(&now.folders()) {
-                // What came into a folder before it was watched has not rung.
-                Ok(true) => {}
-                Ok(false) => break now,
-                Err(cause) => {
-                    say(format_args!("warning: some changes of functions will not be seen ({cause})"));
-                    break now;
-                }
-            }
-        };
+        let take = || Snapshot::take(&places, &self.workshop.tools.data_directory);
+        let mut now = take();
+        let has_new = self.bell.watch(&now.folders()).unwrap_or_else(|cause| {
+            say(format_args!("warning: some changes of functions will not be seen ({cause})"));
+            false
+        });
+        if has_new {
+            // What came into a folder before it was watched has not rung.
+            now = take();
+        }
         let changed: BTreeSet<_> = now.changed_since(&self.seen).map(Path::to_owned).collect();
         self.seen = now;
         if changed.contains(&self.workshop.template) {
