@@ -71,7 +71,6 @@ impl Rebuild {
                 say(format_args!("warning: changes of functions will not be seen ({cause})"))
             })
             .ok()?;
-        // As folders are named by what happens in them.
         workshop.template = path::absolute(&workshop.template).unwrap_or(workshop.template);
         let found = languages::sources(&workshop.functions, &workshop.tools, workshop.mode).await;
         let of_each = workshop.functions.iter().zip(found);
@@ -130,15 +129,11 @@ impl Rebuild {
         let places = self.sources.iter().flat_map(|sources| &sources.places).chain([&self.workshop.template]);
         let places: BTreeSet<_> = places.cloned().collect();
         let take = || Snapshot::take(&places, &self.workshop.tools.data_directory);
-        let mut now = take();
-        let has_new = self.bell.watch(&now.folders()).unwrap_or_else(|cause| {
+        if let Err(cause) = self.bell.watch(&take().witnesses()) {
             say(format_args!("warning: some changes of functions will not be seen ({cause})"));
-            false
-        });
-        if has_new {
-            // What came into a folder before it was watched has not rung.
-            now = take();
         }
+        // What happened before it was watched has not rung.
+        let now = take();
         let changed: BTreeSet<_> = now.changed_since(&self.seen).map(Path::to_owned).collect();
         self.seen = now;
         if changed.contains(&self.workshop.template) {

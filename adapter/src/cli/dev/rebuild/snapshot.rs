@@ -24,8 +24,8 @@ pub(super) struct Stamp {
 #[derive(Debug, Default)]
 struct Contents {
     files: BTreeMap<PathBuf, Stamp>,
-    /// Where somebody who adds, changes or removes a file would do so.
-    folders: BTreeSet<PathBuf>,
+    /// What sees a file added, changed or removed: folders, or the file.
+    witnesses: BTreeSet<PathBuf>,
     is_cut: bool,
 }
 
@@ -44,9 +44,9 @@ impl Snapshot {
         })
     }
 
-    /// All folders in which a change would be one of these places.
-    pub(super) fn folders(&self) -> BTreeSet<&Path> {
-        self.0.values().flat_map(|contents| &contents.folders).map(PathBuf::as_path).collect()
+    /// The folders and files that see every change of these places.
+    pub(super) fn witnesses(&self) -> BTreeSet<&Path> {
+        self.0.values().flat_map(|contents| &contents.witnesses).map(PathBuf::as_path).collect()
     }
 
     /// Places with more files than are looked at.
@@ -73,11 +73,14 @@ impl Contents {
         let mut contents = Self::default();
         if place.is_dir() {
             contents.walk(place, apart);
+        } else if let Some(stamp) = Stamp::of(place) {
+            // Not its folder, where others may write much: a log, say.
+            contents.files.insert(place.to_owned(), stamp);
+            contents.witnesses.insert(place.to_owned());
         } else {
-            contents.files.extend(Stamp::of(place).map(|stamp| (place.to_owned(), stamp)));
             // Where it would appear, or where the first of its folders would.
             let nearest = place.ancestors().skip(1).find(|folder| folder.is_dir());
-            contents.folders.extend(nearest.map(Path::to_owned));
+            contents.witnesses.extend(nearest.map(Path::to_owned));
         }
         contents
     }
@@ -87,7 +90,7 @@ impl Contents {
         while let Some(folder) = unseen.pop() {
             // A folder that went away meanwhile is empty.
             for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-                if self.files.len() + self.folders.len() >= MAX_ENTRIES {
+                if self.files.len() + self.witnesses.len() >= MAX_ENTRIES {
                     self.is_cut = true;
                     return;
                 }
@@ -104,7 +107,7 @@ impl Contents {
                     unseen.push(path);
                 }
             }
-            self.folders.insert(folder);
+            self.witnesses.insert(folder);
         }
     }
 }
@@ -211,12 +214,12 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_watched_all_the_way_down_and_for_what_is_missing_the_nearest() {
-        let folder = Folder::with(&["one/src/deep/a", "one/target/x"]);
-        let places = [folder.at("one"), folder.at("gone/further/file")];
+    fn folders_see_all_that_is_below_a_file_itself_and_for_what_is_missing_the_nearest_folder_sees() {
+        let folder = Folder::with(&["one/src/deep/a", "one/target/x", "two/file"]);
+        let places = [folder.at("one"), folder.at("two/file"), folder.at("gone/further/file")];
         let snapshot = Snapshot::take(&places, Path::new("/nowhere"));
-        let expected = [folder.at(""), folder.at("one"), folder.at("one/src"), folder.at("one/src/deep")];
-        assert_eq!(snapshot.folders(), expected.iter().map(PathBuf::as_path).collect());
+        let expected = ["", "one", "one/src", "one/src/deep", "two/file"].map(|name| folder.at(name));
+        assert_eq!(snapshot.witnesses(), expected.iter().map(PathBuf::as_path).collect());
     }
 
     #[test]
