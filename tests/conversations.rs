@@ -1,5 +1,8 @@
 //! The conversation corpus, against the pure core and over sockets. `conversations/README.md` describes the files.
 
+#[cfg(feature = "aws")]
+#[path = "aws.rs"]
+mod aws;
 #[path = "conversations/corpus.rs"]
 mod corpus;
 

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(crate) mod caller;
 pub(crate) mod conversation;
 pub(crate) mod event;
 pub(crate) mod message;
@@ -13,6 +14,7 @@ pub(crate) mod setup;
 pub(crate) mod situation;
 pub(crate) mod sockets;
 pub(crate) mod template;
+pub(crate) mod told;
 
 pub(crate) use conversation::Conversation;
 

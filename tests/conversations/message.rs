@@ -77,6 +77,22 @@ impl ExpectedInvoke {
         };
         check_headers(&self.headers, &head.headers, is_compared, known)
             .map_err(|error| format!("invoke: {error}"))?;
+        self.check_payload(payload, known)
+    }
+
+    /// What the function sees of it.
+    ///
+    /// # Errors
+    /// The first difference.
+    pub(crate) fn check_event(&self, event: &[u8], known: &mut Known) -> Result<(), String> {
+        self.check_payload(event, known).or_else(|difference| {
+            // Where there is no payload, Lambda makes one.
+            let made = event == b"{}" && self.check_payload(b"", known).is_ok();
+            if made { Ok(()) } else { Err(difference) }
+        })
+    }
+
+    fn check_payload(&self, payload: &[u8], known: &mut Known) -> Result<(), String> {
         match &self.payload {
             ExpectedPayload::Bytes(template) => template.check(payload, known),
             ExpectedPayload::Event(written) => event::check(written, payload, known),
@@ -103,6 +119,10 @@ impl Lambda {
 }
 
 impl ExpectedResponse {
+    pub(crate) fn lists(&self, name: &HeaderName) -> bool {
+        self.headers.iter().any(|(listed, _)| listed == name)
+    }
+
     /// # Errors
     /// The first difference.
     pub(crate) fn check(&self, head: &response::Parts, body: &[u8], known: &mut Known) -> Result<(), String> {
@@ -150,9 +170,10 @@ fn check_headers(
     Ok(())
 }
 
-/// Fields that are compared only where they are listed: what signs a request to AWS, and the trace, which every Invoke
-/// has.
-const UNLISTED: [&str; 4] = ["x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amzn-trace-id"];
+/// Fields that are compared only where they are listed: what signs a request to AWS, what the SDK says of itself, and
+/// the trace, which every Invoke has.
+const UNLISTED: [&str; 5] =
+    ["x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-user-agent", "x-amzn-trace-id"];
 
 static SERVERS_OWN: [HeaderName; 4] =
     [header::DATE, header::CONTENT_LENGTH, header::CONNECTION, header::TRANSFER_ENCODING];

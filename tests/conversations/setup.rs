@@ -31,7 +31,7 @@ use stayput_core::{
 };
 
 /// Dialect, and its keys of `echo`, `slow`, `other` and `event`.
-const FUNCTIONS: [(&str, [&str; 4]); 4] = [
+pub(crate) const FUNCTIONS: [(&str, [&str; 4]); 4] = [
     ("stedi", ["echo", "slow", "other", "event"]),
     ("altair", ["dev/echo", "dev/slow", "dev/other", "dev/event"]),
     (
@@ -47,7 +47,7 @@ const FUNCTIONS: [(&str, [&str; 4]); 4] = [
 ];
 
 /// Credential behind `<dialect>-key`, and what it may.
-const RIGHTS: [(&str, &[Right]); 6] = [
+pub(crate) const RIGHTS: [(&str, &[Right]); 6] = [
     ("", &Right::ALL),
     ("-no-logs", &[Right::Invoke, Right::Async]),
     ("-sync-only", &[Right::Invoke]),
@@ -56,8 +56,8 @@ const RIGHTS: [(&str, &[Right]); 6] = [
     (ONCE, &Right::ALL),
 ];
 
-const OTHER_ONLY: &str = "-other-only";
-const ONCE: &str = "-once";
+pub(crate) const OTHER_ONLY: &str = "-other-only";
+pub(crate) const ONCE: &str = "-once";
 
 /// Far from what any conversation asks of it.
 pub(crate) fn limits() -> Limits {

@@ -6,7 +6,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version, header, request};
+use lambda_protocol::http_event::HttpEvent;
 use stayput::{
     config::{Config, SourceFile, Sources},
     front::passage::{Judged, Passage, Rest},
@@ -37,6 +38,7 @@ pub(crate) type Check = Box<dyn FnMut(&[u8]) -> bool>;
 pub(crate) static TARGETS: &[Target] = &[
     Target { name: "head", seeds: HEADS, words: HTTP_WORDS, check: || Box::new(head) },
     Target { name: "router", seeds: CALLS, words: HTTP_WORDS, check: router },
+    Target { name: "envelope", seeds: ENVELOPES, words: ENVELOPE_WORDS, check: || Box::new(envelope) },
     Target { name: "answer", seeds: ANSWERS, words: JSON_WORDS, check: answer },
     Target { name: "config", seeds: CONFIGS, words: CONFIG_WORDS, check: || Box::new(config) },
 ];
@@ -105,6 +107,39 @@ fn router() -> Check {
         }
         known
     })
+}
+
+/// Whatever a request holds, its event is JSON and says the same: the query from `?`, a header's value from the first
+/// and the body from the second line on.
+fn envelope(input: &[u8]) -> bool {
+    let mut parts = input.splitn(3, |&byte| byte == b'\n');
+    let target = String::from_utf8_lossy(parts.next().expect("there is a first one"));
+    let (raw_path, raw_query) = target.split_once('?').unwrap_or((&target, ""));
+    let value = HeaderValue::from_bytes(parts.next().unwrap_or_default());
+    let body = parts.next().unwrap_or_default();
+    let headers = HeaderMap::from_iter(value.ok().map(|value| (header::CONTENT_TYPE, value)));
+    let event = HttpEvent {
+        method: &Method::POST,
+        version: Version::HTTP_11,
+        raw_path,
+        raw_query,
+        headers: &headers,
+        source_ip: "127.0.0.1",
+        request_id: "1",
+        time: SystemTime::UNIX_EPOCH,
+    };
+    let event: serde_json::Value = serde_json::from_slice(&event.encode(body)).expect("an event in JSON");
+    assert_eq!(
+        (event["rawPath"].as_str(), event["rawQueryString"].as_str()),
+        (Some(raw_path), Some(raw_query))
+    );
+    let told = event["body"].as_str().unwrap_or_default();
+    let told = match event["isBase64Encoded"].as_bool().expect("one or the other") {
+        true => base64_simd::STANDARD.decode_to_vec(told).expect("base64"),
+        false => told.as_bytes().to_vec(),
+    };
+    assert_eq!(told, body, "the body is the same");
+    !headers.is_empty() && !body.is_empty()
 }
 
 /// Whatever Lambda says has a meaning in every dialect, or none and a reason.
@@ -197,6 +232,13 @@ const CALLS: &[&[u8]] = &[
     b"POST /eywa/api/functions/sync/0e000000-0000-5000-8000-000000000001/x HTTP/1.1\r\nHost: a\r\nX-Eywa-Token: eywa-key\r\n\r\nhello",
 ];
 
+const ENVELOPES: &[&[u8]] = &[
+    b"/a/b%20c?d=e&d=f\ntext/plain; charset=utf-8\nhello \"you\"",
+    b"/\nimage/png\n\x89PNG\r\n\x1a\n\0\0",
+    b"/?\napplication/json\n{\"a\":\"\\u00e9\"}",
+    "/ä?ö\napplication/x-www-form-urlencoded\nä=ö\u{2028}\u{7f}".as_bytes(),
+];
+
 const ANSWERS: &[&[u8]] = &[
     br#"{"statusCode":201,"headers":{"Content-Type":"text/plain","X":"y"},"multiValueHeaders":{"A":["b","c"]},"cookies":["d=e"],"body":"aGVsbG8=","isBase64Encoded":true}"#,
     br#"{"status_code":"404","headers":{"a":null,"b":5,"c":true},"body":{"nested":[1,2.5e3,null]}}"#,
@@ -265,6 +307,29 @@ const JSON_WORDS: &[&[u8]] = &[
     b"200",
     b"99",
     b"1000",
+];
+
+const ENVELOPE_WORDS: &[&[u8]] = &[
+    b"\n",
+    b"?",
+    b"&",
+    b"=",
+    b"%",
+    b"+",
+    b"\"",
+    b"\\",
+    b"\0",
+    b"\x1f",
+    b"\x7f",
+    b"\xff",
+    b"\xc3",
+    b"\xed\xa0\x80",
+    b"text/plain",
+    b"application/json",
+    b"charset=",
+    b"; ",
+    b"\xf0\x9f\x98\x80",
+    b"multipart/form-data",
 ];
 
 const CONFIG_WORDS: &[&[u8]] = &[

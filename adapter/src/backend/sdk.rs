@@ -46,10 +46,7 @@ impl Sdk {
                 InvocationType::Event => SdkInvocationType::Event,
                 InvocationType::DryRun => SdkInvocationType::DryRun,
             })
-            .log_type(match invoke.log_type {
-                LogType::None => SdkLogType::None,
-                LogType::Tail => SdkLogType::Tail,
-            })
+            .set_log_type((invoke.log_type == LogType::Tail).then_some(SdkLogType::Tail))
             .set_client_context(invoke.client_context.as_ref().and_then(text))
             .payload(Blob::new(payload));
         let ours = [X_AMZN_REQUEST_ID, X_AMZN_TRACE_ID].into_iter().filter_map(move |name| {

@@ -14,10 +14,13 @@ use lambda_local::{
     template::Template,
     warden::Warden,
 };
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::{net::TcpListener, task::JoinSet};
 
-use super::{Exit, Failure, listeners::bind_both, terminal::say};
+use super::{
+    Exit, Failure,
+    listeners::{allow_many_files, bind_both},
+    terminal::say,
+};
 use crate::config::Config;
 
 /// The service's ports and its warden: what must be ours before anything long begins.
@@ -144,15 +147,6 @@ fn start_warden() -> io::Result<Warden> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg(WARDEN);
     Warden::start(command)
-}
-
-/// Each connection and each function takes descriptors; the usual soft limit of 1,024 is meant for `select`.
-fn allow_many_files() {
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
-    if let Err(cause) = raised {
-        say(format_args!("note: the limit on open files stays as it is ({cause})"));
-    }
 }
 
 /// The word with which this program is asked to be the warden. Nobody types it.

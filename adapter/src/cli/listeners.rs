@@ -5,6 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 
 use super::{Failure, terminal::say};
@@ -46,6 +47,15 @@ pub(super) fn failure(address: SocketAddr, flag: &str, cause: &io::Error) -> Fai
         Failure::usage(format_args!("port {port} is taken; choose another with {flag}"))
     } else {
         Failure::usage(format_args!("cannot listen on {address}; choose another with {flag}")).because(cause)
+    }
+}
+
+/// Lets this process open as many files as it ever may: each connection and each function takes descriptors; the usual soft limit of 1,024 is meant for `select`.
+pub(super) fn allow_many_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(cause) = raised {
+        say(format_args!("note: the limit on open files stays as it is ({cause})"));
     }
 }
 

@@ -68,6 +68,7 @@ async fn run(
     set_level: SetLevel,
     json: bool,
 ) -> Result<Exit, Failure> {
+    listeners::allow_many_files();
     let mut signals = Signals::listen()?;
     // Callers depend on it: what was started by hand reloads as any other, and outlives its terminal.
     let hangups = hangups(OnTerminal::Reloads)?;
