@@ -239,7 +239,8 @@ fn a_registered_credential_is_kept_as_its_hash_alone() {
     shell.check(
         "keys list",
         0,
-        "LABEL   SHA256  DIALECTS  FUNCTIONS  RIGHTS\nportal  b7ae…   altair    all        invoke\n",
+        "LABEL   SHA256  DIALECTS  FUNCTIONS  RIGHTS  LIMITS  COUNTS\n\
+         portal  b7ae…   altair    all        invoke  none    always\n",
     );
 }
 
@@ -276,6 +277,38 @@ fn a_new_key_is_shown_once_and_works_with_its_row() {
         serde_json::from_slice(&shell.run("keys list --json").stdout).expect("JSON");
     assert_eq!(listed[0]["rights"], serde_json::json!(["invoke", "logs"]));
     assert_eq!(listed[0]["dialects"], serde_json::json!(["stedi", "eywa"]));
+}
+
+#[test]
+fn a_key_is_bounded_from_the_command_line_and_the_list_says_how() {
+    let shell = Shell::new();
+    let bounds = "--rate 600/m --burst 30 --concurrency 8 --not-before 2026-01-31T00:00:00+01:00";
+    let made = shell.run(&format!("keys new --dialect eywa --label erp --write {bounds}"));
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    let listed: serde_json::Value =
+        serde_json::from_slice(&shell.run("keys list --json").stdout).expect("JSON");
+    let listed = &listed[0];
+    assert_eq!((&listed["rate"], &listed["burst"]), (&"600/m".into(), &30.into()));
+    assert_eq!(listed["concurrency"], 8);
+    assert_eq!(listed["not_before"], "2026-01-30T23:00:00Z");
+    assert_eq!(listed["not_after"], serde_json::Value::Null);
+    let shown = text(&shell.run("keys list").stdout);
+    assert!(shown.contains("  600/m (burst 30), 8 at a time  from 2026-01-30T23:00:00Z\n"), "{shown}");
+}
+
+#[test]
+fn bounds_that_cannot_be_are_usage_errors() {
+    for (bounds, told) in [
+        ("--rate fast", "write e.g. \"50/s\""),
+        ("--burst 5", "--rate"),
+        ("--concurrency 0", "--concurrency"),
+        ("--not-after 2026-01-31", "is not a moment"),
+        ("--not-before 2026-02-01T00:00:00Z --not-after 2026-01-31T00:00:00Z", "would never count"),
+    ] {
+        let output = Shell::new().run(&format!("keys new --dialect stedi --label x {bounds}"));
+        assert_eq!(output.status.code(), Some(2), "{bounds}");
+        assert!(text(&output.stderr).contains(told), "{bounds}: {}", text(&output.stderr));
+    }
 }
 
 #[test]

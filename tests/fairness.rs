@@ -131,10 +131,16 @@ async fn start() -> (SocketAddr, oneshot::Sender<()>) {
     let stopped = async move {
         let _dropped = stopped.await;
     };
-    tokio::spawn(front::serve_here(listener, front::Limits::default(), stopped, move |request, peer| {
-        let gateway = Arc::clone(&gateway);
-        async move { gateway.serve(request, peer).await }
-    }));
+    tokio::spawn(front::serve_here(
+        listener,
+        front::Limits::default(),
+        stopped,
+        Arc::new(()),
+        move |request, peer| {
+            let gateway = Arc::clone(&gateway);
+            async move { gateway.serve(request, peer).await }
+        },
+    ));
     (address, stop)
 }
 

@@ -8,6 +8,10 @@ mod dev;
 mod leaks;
 #[path = "program/limits.rs"]
 mod limits;
+#[path = "program/rebuild.rs"]
+mod rebuild;
+#[path = "program/refusals.rs"]
+mod refusals;
 #[path = "program/reload.rs"]
 mod reload;
 #[path = "program/running.rs"]

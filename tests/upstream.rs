@@ -1,10 +1,12 @@
 //! Lambda goes wrong at every stage: the caller gets the right answer or a refusal within the deadline, and nothing is
-//! ever sent twice. Both backends.
+//! ever sent twice. Both backends. And `stayput serve`, which is what stands there, with its certificates.
 
 #[path = "upstream/faulty.rs"]
 mod faulty;
 #[path = "upstream/gateway.rs"]
 mod gateway;
+#[path = "upstream/serve.rs"]
+mod serve;
 
 use std::time::Duration;
 

@@ -39,7 +39,8 @@ pub struct Finished<'a> {
     /// The caller's own id for the request, where its dialect has one; fit for a log.
     pub caller_id: Option<&'a str>,
     pub mode: Option<Mode>,
-    pub method: &'a Method,
+    /// `None`: nobody has read it.
+    pub method: Option<&'a Method>,
     pub status: StatusCode,
     /// `None`: all went well.
     pub blame: Option<Blame>,
@@ -213,7 +214,7 @@ mod tests {
             key: Some("erp"),
             caller_id: None,
             mode: Some(Mode::Sync),
-            method: &Method::POST,
+            method: Some(&Method::POST),
             status: StatusCode::OK,
             blame: None,
             rejection: None,

@@ -46,7 +46,7 @@ impl Readiness {
 /// Answers on `listener` until `stop` is ready.
 pub async fn serve(admin: Admin, listener: TcpListener, stop: impl Future<Output = ()>) {
     let admin = Arc::new(admin);
-    front::serve_here(listener, front::Limits::default(), stop, move |request, _| {
+    front::serve_here(listener, front::Limits::default(), stop, Arc::new(()), move |request, _| {
         let answer = admin.answer(&request);
         async move { answer }
     })

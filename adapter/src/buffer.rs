@@ -4,6 +4,9 @@
 //! callers who ask for little.
 
 use std::{
+    error::Error,
+    io,
+    iter::successors,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -69,6 +72,7 @@ impl BufferBudget {
     ) -> Result<(Bytes, Reservation), Rejection>
     where
         B: http_body::Body<Data = Bytes> + Unpin,
+        B::Error: Error + 'static,
     {
         let announced = announced_length(headers).unwrap_or(0);
         if announced > limit {
@@ -79,7 +83,7 @@ impl BufferBudget {
         loop {
             let arrived = tokio::time::timeout(STALL_LIMIT, body.frame()).await;
             let Some(frame) = arrived.map_err(|_| Rejection::BodyTimeout)? else { break };
-            let Ok(frame) = frame else { return Err(Rejection::BodyIncomplete) };
+            let frame = frame.map_err(|error| unfinished(&error))?;
             let Ok(data) = frame.into_data() else { continue };
             let total = pieces.len() + data.len();
             if total > limit {
@@ -231,6 +235,15 @@ where
 const DISCARD_BYTES: usize = 8 << 20;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
+/// Why a body did not arrive whole: the front gives up a slow one with `TimedOut`, and HTTP has wrapped that.
+fn unfinished(error: &(dyn Error + 'static)) -> Rejection {
+    let mut causes = successors(Some(error), |&error| error.source());
+    let is_late = causes.any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+    });
+    if is_late { Rejection::BodyTimeout } else { Rejection::BodyIncomplete }
+}
+
 /// `Content-Length`; hyper has already refused one that is not a number.
 fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
@@ -299,6 +312,16 @@ mod tests {
         let refused = budget.collect(&announcing(5), &mut body, 5).await;
         assert_eq!(refused.err(), Some(Rejection::BodyTimeout));
         assert_eq!(budget.used_bytes(), 0);
+    }
+
+    #[test]
+    fn a_body_that_was_given_up_is_late_and_any_other_that_breaks_is_incomplete() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("reading a body")]
+        struct Wrapped(#[source] io::Error);
+        let wrapped = |kind: io::ErrorKind| unfinished(&Wrapped(kind.into()));
+        assert_eq!(wrapped(io::ErrorKind::TimedOut), Rejection::BodyTimeout);
+        assert_eq!(wrapped(io::ErrorKind::InvalidData), Rejection::BodyIncomplete);
     }
 
     #[test]

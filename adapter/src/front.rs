@@ -10,6 +10,7 @@ mod chunks;
 mod connection;
 mod gate;
 mod head;
+mod ledger;
 mod limits;
 mod listener;
 mod listening;
@@ -24,6 +25,7 @@ mod watch;
 mod watched;
 mod workers;
 
+pub use ledger::Ledger;
 pub use limits::{DRAIN_DEV, Limits, MAX_FIELDS, MAX_HEAD_BYTES, MAX_TARGET_BYTES};
 pub use listener::{Ended, serve_here};
 pub use listening::Listening;

@@ -53,7 +53,7 @@ impl Gateway {
     pub async fn serve<B>(&self, request: Request<B>, peer: SocketAddr) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Send,
+        B::Error: std::error::Error + Send + 'static,
     {
         let clock = Instant::now();
         let (head, mut body) = request.into_parts();
@@ -125,6 +125,7 @@ impl Gateway {
     ) -> Result<Answered, Rejection>
     where
         B: http_body::Body<Data = Bytes> + Unpin,
+        B::Error: std::error::Error + 'static,
     {
         let place = self.limits.admit(&invocation.key, self.rules.load().keys.len(), exchange.started)?;
         let limit = translate::body_limit(invocation);
@@ -223,7 +224,7 @@ impl Gateway {
             function: admitted.map(|admitted| admitted.call.function.as_str()),
             key: admitted.map(|admitted| admitted.key),
             mode: admitted.map(|admitted| admitted.call.mode),
-            method: &exchange.head.method,
+            method: Some(&exchange.head.method),
             status,
             blame,
             rejection,

@@ -13,7 +13,11 @@ use prometheus_client::{
 };
 use stayput_core::{Rejection, table::Table};
 
-use crate::{access_log::Finished, reload};
+use crate::{
+    access_log::{Finished, NO_DIALECT},
+    front::Refusal,
+    reload,
+};
 use reason::Reason;
 use requests::Requests;
 use totals::Totals;
@@ -78,6 +82,17 @@ impl Metrics {
         if let Some(rejection) = rejection {
             self.backend_failures.get_or_create(&Reason::of(rejection)).inc();
         }
+    }
+
+    /// So many more connections are open than before.
+    pub fn connected(&self, more: i64) {
+        self.totals.connected(more);
+    }
+
+    /// The front refused a request that no dialect has seen.
+    pub fn refused(&self, refusal: Refusal) {
+        let labels = RejectionLabels { dialect: NO_DIALECT, reason: Reason::of_front(refusal) };
+        self.rejections.get_or_create(&labels).inc();
     }
 
     pub fn record(&self, finished: &Finished<'_>) {

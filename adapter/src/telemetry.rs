@@ -1,14 +1,18 @@
 //! What the gateway leaves behind of each request: a line in the access log, its share of the figures and, in builds
 //! with the feature `otel` and where the environment names a collector, a span.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use http::HeaderMap;
-use stayput_core::{Rejection, Trace};
+use stayput_core::{Blame, Rejection, Trace};
 use uuid::Uuid;
 
 use crate::{
-    access_log::{AccessLog, Finished},
+    access_log::{AccessLog, Finished, NO_DIALECT},
+    front::{Ledger, Refusal},
     metrics::{InFlight, Metrics},
 };
 
@@ -79,6 +83,29 @@ impl Telemetry {
         }
     }
 
+    /// The front has refused a request before anybody could read it. No span: there is no knowing what it would belong to.
+    fn record_refusal(&self, refusal: Refusal, now: SystemTime) {
+        let request_id = Uuid::now_v7();
+        let finished = Finished {
+            dialect: NO_DIALECT,
+            function: None,
+            key: None,
+            caller_id: None,
+            mode: None,
+            method: None,
+            status: refusal.status(),
+            blame: Some(Blame::Caller),
+            rejection: None,
+            time: now,
+            duration: Duration::ZERO,
+            request_id,
+            trace: Trace::begin(request_id, now),
+        };
+        self.metrics.record(&finished);
+        self.metrics.refused(refusal);
+        self.log.record(&finished);
+    }
+
     /// Spans that no collector has taken.
     pub fn dropped_spans(&self) -> u64 {
         #[cfg(feature = "otel")]
@@ -94,5 +121,19 @@ impl Telemetry {
         if let Some(traces) = &self.traces {
             traces.end().await;
         }
+    }
+}
+
+impl Ledger for Telemetry {
+    fn opened(&self) {
+        self.metrics.connected(1);
+    }
+
+    fn closed(&self) {
+        self.metrics.connected(-1);
+    }
+
+    fn refused(&self, refusal: Refusal) {
+        self.record_refusal(refusal, SystemTime::now());
     }
 }

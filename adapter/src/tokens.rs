@@ -52,6 +52,7 @@ impl Endpoint {
     ) -> (Response<Body>, Option<Blame>)
     where
         B: http_body::Body<Data = Bytes> + Unpin,
+        B::Error: std::error::Error + 'static,
     {
         let answer = match self.read(exchange, body, buffers).await {
             Ok((form, nonce)) => self.answer(&form, exchange, desk, tokens, nonce),
@@ -71,6 +72,7 @@ impl Endpoint {
     ) -> Result<(Form, Nonce), Problem>
     where
         B: http_body::Body<Data = Bytes> + Unpin,
+        B::Error: std::error::Error + 'static,
     {
         if exchange.head.method != Method::POST {
             return Err(Problem::Rejected(Rejection::Method { allow: &[Method::POST] }));

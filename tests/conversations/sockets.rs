@@ -51,6 +51,7 @@ impl SocketGateway {
             listener,
             front::Limits::default(),
             stopped,
+            Arc::new(()),
             move |request, peer| {
                 let gateway = Arc::clone(&gateway);
                 async move { gateway.serve(request, peer).await }

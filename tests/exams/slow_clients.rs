@@ -71,7 +71,7 @@ async fn front() -> io::Result<()> {
             }
         }
     };
-    serve(listening, Limits::default(), std::future::pending(), handler).await?;
+    serve(listening, Limits::default(), std::future::pending(), Arc::new(()), handler).await?;
     Ok(())
 }
 

@@ -60,7 +60,7 @@ impl RunningGateway {
         let stopped = async move {
             let _dropped = stopped.await;
         };
-        runtime.spawn(front::serve_here(listener, limits, stopped, move |request, peer| {
+        runtime.spawn(front::serve_here(listener, limits, stopped, Arc::new(()), move |request, peer| {
             let gateway = Arc::clone(&gateway);
             async move { gateway.serve(request, peer).await }
         }));

@@ -55,6 +55,11 @@ impl Running {
         let template = template
             .replace("Default: none", &format!("Default: {}", marker(&folder)))
             .replace("CodeUri: misbehave/", &format!("CodeUri: {}", functions.join("misbehave").display()));
+        Self::with(folder, &template, words)
+    }
+
+    /// With the functions of this `template` in `folder`.
+    pub(crate) fn with(folder: TempDir, template: &str, words: &[&str]) -> Self {
         let path = folder.path().join("template.yaml");
         fs::write(&path, template).expect("a template of its own");
         Self::start(folder, &path, words)

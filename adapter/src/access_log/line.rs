@@ -209,7 +209,7 @@ mod tests {
             key: Some("erp"),
             caller_id: Some("call-7"),
             mode: Some(Mode::Sync),
-            method: &Method::POST,
+            method: Some(&Method::POST),
             status: StatusCode::OK,
             blame: None,
             rejection: None,

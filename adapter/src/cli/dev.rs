@@ -1,16 +1,18 @@
 //! `stayput dev`
 
-use std::{net::IpAddr, sync::Arc, time::SystemTime};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::SystemTime};
 
 use clap::Args;
-use lambda_local::{Function, function::Unavailable, template::Template};
+use lambda_local::{Function, function::Unavailable, rust_build::BuildMode, template::Template};
 use serde_json::json;
 use stayput_core::{Credential, keys::Right};
 use tokio::task::JoinSet;
 
 mod own;
+mod rebuild;
 
 use own::Own;
+use rebuild::{Rebuild, Workshop};
 
 use super::{
     Exit, Failure, curl,
@@ -19,7 +21,7 @@ use super::{
     listeners::bind,
     logging::{self, SetLevel},
     options::{BuildOptions, ConfigOptions, GatewayOptions, LambdaOptions, ServiceOptions, TemplateOptions},
-    signals::{Signals, hangups},
+    signals::{OnTerminal, Signals, hangups},
     station::Station,
     terminal::{print, print_json, say},
 };
@@ -51,6 +53,10 @@ pub(super) struct Dev {
     service: ServiceOptions,
     #[command(flatten)]
     build: BuildOptions,
+    /// Leave functions as they are when their sources change; otherwise they are built again (with --no-build: replaced
+    /// when their programs change) while calls run
+    #[arg(long)]
+    no_watch: bool,
 }
 
 impl Dev {
@@ -58,10 +64,24 @@ impl Dev {
         let flags = [self.gateway.flags(), self.lambda.flags(), self.service.flags()].concat();
         let (config, source) = self.config.load_and_keep(flags)?;
         let template = self.template.load()?;
+        let making = Making {
+            template: self.template.path().to_owned(),
+            mode: self.build.mode(),
+            is_watched: !self.no_watch,
+        };
         let set_level = logging::start(&config.gateway)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(run(config, source, set_level, template, self.build, json))
+        runtime.block_on(run(config, source, set_level, template, making, json))
     }
+}
+
+/// How functions are made.
+struct Making {
+    /// The file.
+    template: PathBuf,
+    mode: BuildMode,
+    /// Whether they are made again when their sources change.
+    is_watched: bool,
 }
 
 async fn run(
@@ -69,11 +89,12 @@ async fn run(
     source: Source,
     set_level: SetLevel,
     template: Template,
-    build: BuildOptions,
+    making: Making,
     json: bool,
 ) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
-    let hangups = hangups()?;
+    // Who closes the window means to end what runs in it.
+    let hangups = hangups(OnTerminal::Ends)?;
     let gateway_port = bind(config.gateway.listen, "--listen").await?;
     let admin_port = bind(config.gateway.admin_listen, "--admin-listen").await?;
     let embedding = Embedding::prepare(&config, "--lambda-listen").await?;
@@ -98,8 +119,18 @@ async fn run(
     let rules = own.rules(config.rows);
     own.warn_of_dead_ends(&rules.table);
     let mut station = Station::start(&config.gateway, rules, sealing_keys, admin_port)?;
-    let embedded = tokio::select! {
-        started = embedding.start(template, build.mode()) => started?,
+    let workshop = Workshop {
+        functions: template.functions.clone(),
+        tools: embedding.tools().clone(),
+        mode: making.mode,
+        template: making.template,
+    };
+    let started = async {
+        let rebuild = if making.is_watched { Rebuild::begin(workshop).await } else { None };
+        embedding.start(template, making.mode).await.map(|embedded| (embedded, rebuild))
+    };
+    let (embedded, rebuild) = tokio::select! {
+        started = started => started?,
         () = signals.asked() => return Ok(Exit::Done),
     };
     let shown = Shown::new(urls, &embedded.service.functions(), &station.rules.load(), &own.secret);
@@ -124,6 +155,9 @@ async fn run(
 
     let mut background = JoinSet::new();
     background.spawn(following.run());
+    if let Some(rebuild) = rebuild {
+        background.spawn(rebuild.run(embedded.service.clone()));
+    }
     let ended = embedded.until_ended(signals.asked()).await;
     background.shutdown().await;
     say("ending; calls that are running have 5 s to finish");

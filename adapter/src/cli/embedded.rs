@@ -75,6 +75,11 @@ impl Embedding {
         &self.url
     }
 
+    /// What functions are made ready with.
+    pub(super) fn tools(&self) -> &Tools {
+        &self.tools
+    }
+
     /// Builds the functions, then serves Lambda's API. Cancel by dropping.
     pub(super) async fn start(self, template: Template, mode: BuildMode) -> Result<Embedded, Failure> {
         if matches!(self.signatures, Signatures::Ignored) && !self.listen.ip().is_loopback() {

@@ -5,6 +5,7 @@ use serde_json::json;
 use stayput_core::{
     Credential, DIALECTS,
     keys::{CredentialHash, ENOUGH_BITS, Right, Scope, entropy_bits},
+    limits::Rate,
 };
 
 use super::{
@@ -17,9 +18,11 @@ use crate::{
     secret,
 };
 
+mod bounds;
 mod credential;
 mod row;
 
+use bounds::{Bounds, dates, limits, rfc3339};
 use row::Row;
 
 /// Make, register and list callers' keys
@@ -76,6 +79,8 @@ struct RowOptions {
     /// A block of addresses from which it counts; may be repeated [default: everywhere]
     #[arg(long = "source", value_name = "CIDR")]
     sources: Vec<String>,
+    #[command(flatten)]
+    bounds: Bounds,
     /// Append the row to the configuration file instead of printing it
     #[arg(long)]
     write: bool,
@@ -133,19 +138,27 @@ fn list(config: &ConfigOptions, json: bool) -> Result<Exit, Failure> {
         print_json(&keys);
     } else {
         let rows: Vec<_> = keys.iter().map(cells).collect();
-        print_table(["LABEL", "SHA256", "DIALECTS", "FUNCTIONS", "RIGHTS"], &rows);
+        print_table(["LABEL", "SHA256", "DIALECTS", "FUNCTIONS", "RIGHTS", "LIMITS", "COUNTS"], &rows);
     }
     Ok(Exit::Done)
 }
 
-fn cells(row: &KeyRow) -> [String; 5] {
+fn cells(row: &KeyRow) -> [String; 7] {
     let words = |scope: &Scope| match scope {
         Scope::All => "all".to_owned(),
         Scope::Only(words) => words.join(","),
     };
     let key = &row.key;
     let rights: Vec<_> = key.rights.iter().map(|right| right.as_str()).collect();
-    [key.label.clone(), shown(row.holder), words(&key.dialects), words(&key.functions), rights.join(",")]
+    [
+        key.label.clone(),
+        shown(row.holder),
+        words(&key.dialects),
+        words(&key.functions),
+        rights.join(","),
+        limits(key),
+        dates(key),
+    ]
 }
 
 fn in_json(row: &KeyRow) -> serde_json::Value {
@@ -160,6 +173,11 @@ fn in_json(row: &KeyRow) -> serde_json::Value {
         "dialects": words(&key.dialects),
         "functions": words(&key.functions),
         "rights": key.rights.iter().map(|right| right.as_str()).collect::<Vec<_>>(),
+        "rate": key.limits.rate.map(|rate| rate.to_string()),
+        "burst": key.limits.rate.map(Rate::burst),
+        "concurrency": key.limits.concurrency,
+        "not_before": key.valid.not_before.map(rfc3339),
+        "not_after": key.valid.not_after.map(rfc3339),
     })
 }
 

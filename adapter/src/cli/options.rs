@@ -171,6 +171,10 @@ impl TemplateOptions {
     pub(super) fn load(&self) -> Result<Template, Failure> {
         Ok(template::load(&self.template, &BTreeMap::new())?)
     }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.template
+    }
 }
 
 /// Section and key of the setting, the flag's name, and what was typed behind it.

@@ -12,7 +12,7 @@ use super::{
     listeners::{self, bind},
     logging::{self, SetLevel},
     options::{AwsOptions, ConfigOptions, GatewayOptions, ServiceOptions},
-    signals::{Signals, hangups},
+    signals::{OnTerminal, Signals, hangups},
     station::Station,
     terminal::{print, print_json, say},
 };
@@ -21,6 +21,7 @@ use crate::{
     config::{Config, GATEWAY_KEY, Rows},
     data_dir::DataDir,
     front::{Certificates, Listening},
+    reload::Follower,
     rules::Rules,
     tokens::sealing,
 };
@@ -69,7 +70,8 @@ async fn run(
 ) -> Result<Exit, Failure> {
     listeners::allow_many_files();
     let mut signals = Signals::listen()?;
-    let hangups = hangups()?;
+    // Callers depend on it: what was started by hand reloads as any other, and outlives its terminal.
+    let hangups = hangups(OnTerminal::Reloads)?;
     let workers = config.gateway.workers.or_else(|| std::thread::available_parallelism().ok());
     let workers = workers.unwrap_or(NonZeroUsize::MIN);
     let listen = config.gateway.listen;
@@ -97,24 +99,18 @@ async fn run(
         metrics: Arc::clone(&station.telemetry.metrics),
         rules: Box::new(|rows| rows.map(rules_of).unwrap_or_default()),
         set_level,
-        followers: Vec::new(),
-        files: Vec::new(),
+        followers: certificates.iter().map(renewal).collect(),
+        files: certificates.iter().flat_map(|certificates| certificates.files()).map(Into::into).collect(),
         hangups,
     };
-    let (port, renewal) = match certificates {
-        Some(certificates) => (port.encrypted(&certificates), Some(certificates)),
-        None => (port, None),
-    };
-    let renewal = async {
-        match &renewal {
-            Some(certificates) => certificates.follow().await,
-            None => std::future::pending().await,
-        }
+    let port = match &certificates {
+        Some(certificates) => port.encrypted(certificates),
+        None => port,
     };
     station.open(port, lambda.backend);
     show(&urls, &lambda.endpoint, json);
     tokio::select! {
-        ((), (), ()) = async { tokio::join!(following.run(), lambda.upkeep, renewal) } => {}
+        ((), ()) = async { tokio::join!(following.run(), lambda.upkeep) } => {}
         () = signals.asked() => {}
     }
     say(format_args!("ending; calls that are running have {:?} to finish", config.gateway.drain));
@@ -128,6 +124,12 @@ fn certificates(config: &Config) -> Result<Option<Arc<Certificates>>, Failure> {
     certificates
         .map(Some)
         .map_err(|cause| Failure::usage("callers cannot be answered over HTTPS").because(&cause))
+}
+
+/// What is in the files that it was loaded from: other files are a change for the next start.
+fn renewal(certificates: &Arc<Certificates>) -> Follower {
+    let certificates = Arc::clone(certificates);
+    Box::new(move |_| Ok(Box::new(certificates.read_again()?)))
 }
 
 fn rules_of(rows: Rows) -> Rules {

@@ -35,14 +35,26 @@ impl Signals {
     }
 }
 
-/// SIGHUP, which from now on no longer ends the process. `None` where a terminal holds us: it sends the signal when it
-/// goes away, and that is to end us.
+/// What SIGHUP means to a command that a terminal holds. The terminal sends it when it goes away, operators send it to have
+/// the configuration loaded again, and nothing tells the one from the other. Without a terminal it is the operators'.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum OnTerminal {
+    Ends,
+    #[cfg(feature = "aws")]
+    Reloads,
+}
+
+/// SIGHUP as the operators', which from now on no longer ends the process; `None`: it ends us.
 ///
 /// # Errors
 /// The system refuses to tell us of signals.
-pub(super) fn hangups() -> io::Result<Option<Signal>> {
-    let is_ours = !io::stdin().is_terminal();
-    is_ours.then(|| signal(SignalKind::hangup())).transpose()
+pub(super) fn hangups(on_terminal: OnTerminal) -> io::Result<Option<Signal>> {
+    let is_operators = match on_terminal {
+        OnTerminal::Ends => !io::stdin().is_terminal(),
+        #[cfg(feature = "aws")]
+        OnTerminal::Reloads => true,
+    };
+    is_operators.then(|| signal(SignalKind::hangup())).transpose()
 }
 
 /// Tells everyone who waits that the end has come. Dropping it tells them too.

@@ -13,6 +13,8 @@ use super::{
 
 mod bounds;
 
+pub use bounds::moment;
+
 /// One key and who holds it.
 #[derive(Clone, Debug)]
 pub struct KeyRow {

@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
+    Ledger,
     gate::Gate,
     pulse::{InFlight, Pulse, Stage},
 };
@@ -27,6 +28,7 @@ pub(super) async fn serve<S, H, F, B>(
     peer: SocketAddr,
     pulse: Arc<Pulse>,
     linger_bytes: u64,
+    ledger: Arc<dyn Ledger>,
     handler: H,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -48,15 +50,16 @@ pub(super) async fn serve<S, H, F, B>(
         let refusal = if request.uri().path().starts_with('/') { None } else { pulse.refusal() };
         let answer = match refusal {
             None => Ok(handler(request, peer)),
-            Some(refusal) => Err(refusal),
+            Some(refusal) => {
+                tracing::debug!(%peer, ?refusal, "a request was refused");
+                ledger.refused(refusal);
+                Err(refusal)
+            }
         };
         async move {
             let mut answer = match answer {
                 Ok(answer) => answer.await.map(Content::Handlers),
-                Err(refusal) => {
-                    tracing::debug!(%peer, ?refusal, "a request was refused");
-                    refusal.answer().map(Content::Own)
-                }
+                Err(refusal) => refusal.answer().map(Content::Own),
             };
             if call.is_last() {
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

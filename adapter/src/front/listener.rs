@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior},
 };
 
-use super::{Limits, protection::Protection, pulse::Pulse, watched::Watched};
+use super::{Ledger, Limits, protection::Protection, pulse::Pulse, watched::Watched};
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -34,6 +34,7 @@ pub async fn serve_here<H, F, B>(
     listener: TcpListener,
     limits: Limits,
     stop: impl Future<Output = ()>,
+    ledger: Arc<dyn Ledger>,
     handler: H,
 ) -> Ended
 where
@@ -43,7 +44,7 @@ where
     B::Error: std::error::Error + Send + Sync,
 {
     let places = Arc::new(Semaphore::new(limits.connections));
-    serve(listener, Protection::None, &limits, places, stop, handler).await
+    serve(listener, Protection::None, &limits, places, stop, ledger, handler).await
 }
 
 /// As [`serve_here`], sharing `places` with other listeners.
@@ -53,6 +54,7 @@ pub(super) async fn serve<H, F, B>(
     limits: &Limits,
     places: Arc<Semaphore>,
     stop: impl Future<Output = ()>,
+    ledger: Arc<dyn Ledger>,
     handler: H,
 ) -> Ended
 where
@@ -72,10 +74,11 @@ where
     let start = move |stream: TcpStream, peer, place: OwnedSemaphorePermit| {
         let pulse = Pulse::new(protection.first_stage());
         let (handler, alive, protection) = (handler.clone(), alive.clone(), protection.clone());
-        let ours = Arc::clone(&pulse);
+        let (ours, ledger) = (Arc::clone(&pulse), Arc::clone(&ledger));
+        // Before the task, which may be cut before it begins.
+        let over = Over::after(&pulse, &ledger);
         let task = tokio::spawn(async move {
-            let over = Over(Arc::clone(&ours));
-            protection.serve(stream, peer, ours, linger_bytes, handler).await;
+            protection.serve(stream, peer, ours, linger_bytes, ledger, handler).await;
             drop((over, place, alive));
         });
         (pulse, task.abort_handle())
@@ -134,11 +137,22 @@ where
 }
 
 /// Says that a connection is over, however it ended.
-struct Over(Arc<Pulse>);
+struct Over {
+    pulse: Arc<Pulse>,
+    ledger: Arc<dyn Ledger>,
+}
+
+impl Over {
+    fn after(pulse: &Arc<Pulse>, ledger: &Arc<dyn Ledger>) -> Self {
+        ledger.opened();
+        Self { pulse: Arc::clone(pulse), ledger: Arc::clone(ledger) }
+    }
+}
 
 impl Drop for Over {
     fn drop(&mut self) {
-        self.0.over();
+        self.pulse.over();
+        self.ledger.closed();
     }
 }
 

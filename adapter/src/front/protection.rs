@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use tokio::net::TcpStream;
 
 use super::{
-    connection,
+    Ledger, connection,
     pulse::{Pulse, Stage},
 };
 
@@ -36,6 +36,7 @@ impl Protection {
         peer: SocketAddr,
         pulse: Arc<Pulse>,
         linger_bytes: u64,
+        ledger: Arc<dyn Ledger>,
         handler: H,
     ) where
         H: Fn(Request<Incoming>, SocketAddr) -> F,
@@ -44,12 +45,12 @@ impl Protection {
         B::Error: std::error::Error + Send + Sync,
     {
         match self {
-            Self::None => connection::serve(stream, peer, pulse, linger_bytes, handler).await,
+            Self::None => connection::serve(stream, peer, pulse, linger_bytes, ledger, handler).await,
             #[cfg(feature = "tls")]
             Self::Tls(acceptor) => match acceptor.accept(stream).await {
                 // The sessions' state is large, and only they should pay for it.
                 Ok(stream) => {
-                    Box::pin(connection::serve(stream, peer, pulse, linger_bytes, handler)).await;
+                    Box::pin(connection::serve(stream, peer, pulse, linger_bytes, ledger, handler)).await;
                 }
                 Err(error) => tracing::debug!(%peer, %error, "no TLS"),
             },

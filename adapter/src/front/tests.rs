@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     num::NonZeroUsize,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
@@ -53,13 +53,24 @@ impl Running {
     where
         F: Future<Output = Response<Body>> + Send + 'static,
     {
+        Self::with_ledger(limits, Arc::new(()), handler).await
+    }
+
+    async fn with_ledger<F>(
+        limits: Limits,
+        ledger: Arc<dyn Ledger>,
+        handler: impl Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let stopped = async {
             let _dropped = stopped.await;
         };
-        let ended = tokio::spawn(serve_here(listener, limits, stopped, handler));
+        let ended = tokio::spawn(serve_here(listener, limits, stopped, ledger, handler));
         Self { address, stop, ended }
     }
 
@@ -126,6 +137,49 @@ async fn a_refused_head_is_answered_in_its_turn_and_is_the_last() {
     let refusal = &told[told.find("400 Bad Request").unwrap()..];
     assert!(refusal.contains("connection: close"), "{told}");
     assert!(refusal.ends_with(r#"{"message":"lines of a request's head end in CR LF"}"#), "{told}");
+}
+
+/// What a ledger was told.
+#[derive(Debug, Default)]
+struct Told {
+    open: AtomicUsize,
+    all: AtomicUsize,
+    refused: Mutex<Vec<Refusal>>,
+}
+
+impl Ledger for Told {
+    fn opened(&self) {
+        self.open.fetch_add(1, SeqCst);
+        self.all.fetch_add(1, SeqCst);
+    }
+
+    fn closed(&self) {
+        self.open.fetch_sub(1, SeqCst);
+    }
+
+    fn refused(&self, refusal: Refusal) {
+        self.refused.lock().unwrap().push(refusal);
+    }
+}
+
+#[tokio::test]
+async fn connections_and_refusals_are_told() {
+    let told = Arc::<Told>::default();
+    let ledger = Arc::clone(&told) as Arc<dyn Ledger>;
+    let front =
+        Running::with_ledger(Limits::default(), ledger, |_, _| async { Response::new(Body::whole("ok")) })
+            .await;
+    let mut standing = front.call().await;
+    standing.send(get("/a")).await;
+    standing.until("ok").await;
+    front.told(format!("{}GET / HTTP/3.0\r\n\r\n", get("/b"))).await;
+    drop(front.call().await);
+    assert_eq!(*told.refused.lock().unwrap(), [Refusal::Version]);
+    drop(standing);
+    front.stop.send(()).unwrap();
+    front.ended.await.unwrap();
+    assert_eq!(told.open.load(SeqCst), 0);
+    assert_eq!(told.all.load(SeqCst), 3, "the one that only came and went, too");
 }
 
 #[tokio::test]
@@ -324,6 +378,7 @@ async fn no_accepted_call_is_cut_at_the_end() {
             async {
                 let _dropped = stopped.await;
             },
+            Arc::new(()),
             move |_, _| {
                 counted.fetch_add(1, SeqCst);
                 async {

@@ -4,7 +4,6 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
 };
 
 use arc_swap::ArcSwap;
@@ -57,43 +56,19 @@ impl Certificates {
         Ok(Arc::new(Self { certificate: certificate.to_owned(), key: key.to_owned(), current }))
     }
 
-    /// Reads the files again.
+    /// Reads the files again. What is returned puts into use what was read.
     ///
     /// # Errors
-    /// As [`load`](Self::load); what was there before stays in use.
-    pub fn reload(&self) -> Result<(), CertificateError> {
-        self.current.store(Arc::new(read(&self.certificate, &self.key)?));
-        Ok(())
+    /// As [`load`](Self::load).
+    pub fn read_again(self: &Arc<Self>) -> Result<impl FnOnce() + Send + use<>, CertificateError> {
+        let read = Arc::new(read(&self.certificate, &self.key)?);
+        let certificates = Arc::clone(self);
+        Ok(move || certificates.current.store(read))
     }
 
-    /// Reads the files again whenever one of them has changed, and says in the log how that went. Never returns.
-    pub async fn follow(&self) {
-        let mut seen = self.changed();
-        loop {
-            tokio::time::sleep(FOLLOW_INTERVAL).await;
-            let now = self.changed();
-            if now == seen {
-                continue;
-            }
-            seen = now;
-            match self.reload() {
-                Ok(()) => {
-                    tracing::info!(file = %self.certificate.display(), "the certificate was read again")
-                }
-                Err(error) => tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the new certificate is not used; the one before stays"
-                ),
-            }
-        }
-    }
-
-    fn changed(&self) -> [Option<(SystemTime, u64)>; 2] {
-        [&self.certificate, &self.key].map(|file| {
-            // Through links: what orchestrators replace is what a link points to.
-            let about = std::fs::metadata(file).ok()?;
-            Some((about.modified().ok()?, about.len()))
-        })
+    /// Where they come from.
+    pub fn files(&self) -> [&Path; 2] {
+        [&self.certificate, &self.key]
     }
 
     /// TLS 1.2 and 1.3 with HTTP/1.1 behind them.
@@ -137,9 +112,6 @@ fn read(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError
         CertificateError::Pair { certificate: certificate.to_owned(), key: key.to_owned(), cause }
     })
 }
-
-/// Between two looks at the files. Certificates are renewed days before they end.
-const FOLLOW_INTERVAL: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests;

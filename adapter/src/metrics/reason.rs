@@ -3,6 +3,8 @@
 use prometheus_client::encoding::EncodeLabelSet;
 use stayput_core::Rejection;
 
+use crate::front::Refusal;
+
 /// One word of a small set, and for throttled calls Lambda's own reason, another.
 #[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 pub(super) struct Reason {
@@ -18,6 +20,11 @@ impl Reason {
             _ => "",
         };
         Self { reason: word(rejection), throttle }
+    }
+
+    /// Why the front refused what no dialect has seen.
+    pub(super) fn of_front(refusal: Refusal) -> Self {
+        Self { reason: front_word(refusal), throttle: "" }
     }
 }
 
@@ -49,5 +56,27 @@ fn word(rejection: &Rejection) -> &'static str {
         Rejection::BackendRefused { .. } => "backend_refused",
         Rejection::BadAnswer(_) => "bad_answer",
         Rejection::AnswerTooLarge { .. } => "answer_too_large",
+    }
+}
+
+fn front_word(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::LineEnd => "line_end",
+        Refusal::RequestLine => "request_line",
+        Refusal::Method => "method_name",
+        Refusal::Version => "version",
+        Refusal::Target => "target",
+        Refusal::TargetTooLong => "target_too_long",
+        Refusal::HeadTooLarge => "head_too_large",
+        Refusal::TooManyFields => "too_many_fields",
+        Refusal::Field => "field",
+        Refusal::Host => "host",
+        Refusal::ContentLength => "content_length",
+        Refusal::BodyTooLarge => "body_too_large",
+        Refusal::TransferEncoding => "transfer_encoding",
+        Refusal::TransferCoding => "transfer_coding",
+        Refusal::Expectation => "expectation",
+        Refusal::Truncated => "head_truncated",
+        Refusal::Slow => "head_timeout",
     }
 }

@@ -28,7 +28,7 @@ fn finished(function: Option<&str>, status: StatusCode, blame: Option<Blame>) ->
         key: None,
         caller_id: None,
         mode: Some(Mode::Sync),
-        method: &Method::POST,
+        method: Some(&Method::POST),
         status,
         blame,
         rejection: None,
@@ -119,6 +119,26 @@ fn a_request_is_in_flight_until_it_is_dropped() {
     check(&metrics, "stayput_requests_in_flight 1");
     drop(request);
     check(&metrics, "stayput_requests_in_flight 0");
+}
+
+#[test]
+fn connections_are_those_that_are_open() {
+    let metrics = metrics();
+    metrics.connected(1);
+    // Another worker may close what one has opened.
+    std::thread::scope(|scope| drop(scope.spawn(|| metrics.connected(1))));
+    check(&metrics, "stayput_connections 2");
+    metrics.connected(-1);
+    check(&metrics, "stayput_connections 1");
+}
+
+#[test]
+fn what_the_front_refuses_counts_without_a_dialect() {
+    let metrics = metrics();
+    metrics.refused(Refusal::Slow);
+    metrics.refused(Refusal::Slow);
+    let series = "stayput_rejections_total{dialect=\"-\",reason=\"head_timeout\",throttle=\"\"}";
+    check(&metrics, &format!("{series} 2"));
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crate::stripe::{self, Apart};
 /// Counted per thread, read together.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
+    connections: Striped,
     in_flight: Striped,
     backend_calls: Striped,
     levels: Mutex<Levels>,
@@ -46,6 +47,11 @@ impl Totals {
         let place = self.in_flight.place();
         place.fetch_add(1, Ordering::Relaxed);
         InFlight(place)
+    }
+
+    /// So many more are open than before.
+    pub(super) fn connected(&self, more: i64) {
+        self.connections.place().fetch_add(more, Ordering::Relaxed);
     }
 
     pub(super) fn called(&self) {
@@ -79,6 +85,8 @@ impl Collector for Totals {
             *self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         let encoder = &mut encoder;
         let bytes = i64::try_from(buffered_bytes).unwrap_or(i64::MAX);
+        let connections = ConstGauge::new(self.connections.sum());
+        tell(encoder, "connections", "Connections that callers hold open", None, &connections)?;
         tell(
             encoder,
             "requests_in_flight",

@@ -2,6 +2,7 @@
 //!
 //! Source: OpenTelemetry semantic conventions, HTTP server spans and FaaS.
 
+use http::Method;
 use opentelemetry::{
     InstrumentationScope, KeyValue, SpanId, TraceFlags, TraceId,
     trace::{SpanContext, SpanKind, Status, TraceState},
@@ -54,9 +55,9 @@ fn attributes(finished: &Finished<'_>) -> Vec<KeyValue> {
     attributes
 }
 
-/// A word that a stranger invents is none of HTTP's.
+/// A word that a stranger invents is none of HTTP's. Source: OpenTelemetry, "HTTP spans", `http.request.method`.
 fn method(finished: &Finished<'_>) -> String {
     let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
-    let method = finished.method.as_str();
+    let method = finished.method.map_or("", Method::as_str);
     if known.contains(&method) { method } else { "_OTHER" }.to_owned()
 }

@@ -6,10 +6,12 @@ mod node;
 mod python;
 #[cfg(test)]
 pub(crate) mod script;
+mod sources;
 mod tools;
 
 use std::path::{Path, PathBuf};
 
+pub use sources::{Sources, sources};
 pub use tools::Tools;
 
 use crate::{

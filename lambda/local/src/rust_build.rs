@@ -4,9 +4,12 @@
 //! cargo's own messages, so a program that failed to compile is never mistaken for its older self.
 
 mod cargo;
+mod inputs;
 mod workspace;
 
 use std::path::PathBuf;
+
+pub use inputs::inputs;
 
 use crate::{function::Unavailable, languages::Tools};
 use workspace::{Target, Workspace};
@@ -39,7 +42,7 @@ pub async fn executables(
     let mut workspaces: Vec<Workspace> = Vec::new();
     let mut targets = Vec::with_capacity(requests.len());
     for request in requests {
-        targets.push(locate(request, &mut workspaces, tools).await);
+        targets.push(locate(request, &mut workspaces, tools, cargo::Complaints::Heard).await);
     }
     let mut results: Vec<_> = targets.iter().map(|target| Err(reason_for_none(target, mode))).collect();
     for (index, workspace) in workspaces.iter().enumerate() {
@@ -64,13 +67,18 @@ pub async fn executables(
 type Located = Result<(usize, Target), Unavailable>;
 
 /// The request's workspace, by its place in `workspaces`, and the target in it.
-async fn locate(request: &Request, workspaces: &mut Vec<Workspace>, tools: &Tools) -> Located {
+async fn locate(
+    request: &Request,
+    workspaces: &mut Vec<Workspace>,
+    tools: &Tools,
+    complaints: cargo::Complaints,
+) -> Located {
     for (index, workspace) in workspaces.iter().enumerate() {
         if workspace.has(&request.directory) {
             return workspace.target(request).map(|target| (index, target));
         }
     }
-    let workspace = cargo::metadata(tools, &request.directory).await?;
+    let workspace = cargo::metadata(tools, &request.directory, complaints).await?;
     let target = workspace.target(request)?;
     workspaces.push(workspace);
     Ok((workspaces.len() - 1, target))

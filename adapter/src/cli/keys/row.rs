@@ -23,9 +23,10 @@ pub(super) struct Row {
 
 impl Row {
     /// # Errors
-    /// The label is none.
+    /// The label is none, or the key would never count.
     pub(super) fn new(options: &RowOptions, credential: &Credential) -> Result<Self, Failure> {
         check_label(&options.label).map_err(|what| Failure::usage(format_args!("--label: {what}")))?;
+        options.bounds.check()?;
         let sha256 = secret::hex(&CredentialHash::of(credential).0);
         let mut toml = format!("[[key]]\nlabel = {}\nsha256 = \"{sha256}\"\n", text(&options.label));
         let lists = [
@@ -38,6 +39,7 @@ impl Row {
             let words: Vec<_> = words.iter().map(|word| text(word)).collect();
             writeln!(toml, "{name} = [{}]", words.join(", ")).expect("writing to memory does not fail");
         }
+        toml.push_str(&options.bounds.toml());
         Ok(Self { sha256, toml })
     }
 
@@ -85,6 +87,7 @@ fn text(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::keys::bounds::Bounds;
 
     fn options(label: &str) -> RowOptions {
         RowOptions {
@@ -93,6 +96,7 @@ mod tests {
             functions: Vec::new(),
             rights: vec!["invoke".to_owned()],
             sources: Vec::new(),
+            bounds: Bounds::default(),
             write: true,
         }
     }

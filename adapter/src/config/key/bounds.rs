@@ -40,7 +40,10 @@ pub(super) fn validity(raw: &RawKey, mistakes: &mut Mistakes) -> Validity {
 }
 
 /// RFC 3339, with its offset: a date alone begins at another moment in each place.
-fn moment(text: &str) -> Result<SystemTime, String> {
+///
+/// # Errors
+/// What a moment has to be.
+pub fn moment(text: &str) -> Result<SystemTime, String> {
     let moment: Result<Timestamp, _> = text.parse();
     moment
         .map(SystemTime::from)

@@ -1,4 +1,4 @@
-use std::{fs, net::SocketAddr, num::NonZeroUsize};
+use std::{fs, net::SocketAddr, num::NonZeroUsize, time::Duration};
 
 use http::Response;
 use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
@@ -63,7 +63,7 @@ async fn a_new_certificate_is_for_new_connections_and_a_broken_one_for_nobody() 
     let stopped = async {
         let _dropped = stopped.await;
     };
-    let front = tokio::spawn(serve(listening, Limits::default(), stopped, |_, _| async {
+    let front = tokio::spawn(serve(listening, Limits::default(), stopped, Arc::new(()), |_, _| async {
         Response::new(Body::whole("private"))
     }));
 
@@ -72,19 +72,46 @@ async fn a_new_certificate_is_for_new_connections_and_a_broken_one_for_nobody() 
     assert!(ask(&mut standing).await.ends_with("private"));
 
     let second = write(&folder);
-    certificates.reload().unwrap();
+    let put_to_use = certificates.read_again().unwrap();
+    assert!(ask(&mut connect(address, &first).await.unwrap()).await.ends_with("private"), "not yet");
+    put_to_use();
     assert!(ask(&mut standing).await.ends_with("private"), "the standing connection stands");
     assert!(connect(address, &first).await.is_err());
     assert!(ask(&mut connect(address, &second).await.unwrap()).await.ends_with("private"));
 
     fs::write(folder.path().join("cert.pem"), "broken").unwrap();
-    certificates.reload().unwrap_err();
+    assert!(certificates.read_again().is_err());
     assert!(ask(&mut connect(address, &second).await.unwrap()).await.ends_with("private"));
 
     stop.send(()).unwrap();
     assert_eq!(standing.read(&mut [0; 1]).await.unwrap(), 0, "told that it is over");
     front.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn who_does_not_speak_tls_in_time_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = write(&folder);
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listening = Listening::bind(any, NonZeroUsize::MIN).unwrap().encrypted(&load(&folder).unwrap());
+    let address = listening.local_addr();
+    let limits = Limits { handshake: Duration::from_secs(1), ..Limits::default() };
+    let front = tokio::spawn(serve(listening, limits, std::future::pending(), Arc::new(()), |_, _| async {
+        Response::new(Body::whole("private"))
+    }));
+
+    // The first bytes of a client's hello, and no more.
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    silent.write_all(&[22, 3, 1]).await.unwrap();
+    let mut spoken = connect(address, &trusted).await.unwrap();
+    let end = tokio::time::timeout(PATIENCE, silent.read(&mut [0; 64])).await.expect("it is closed");
+    assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+    assert!(ask(&mut spoken).await.ends_with("private"), "who has spoken is welcome");
+    front.abort();
+}
+
+/// Only waited for when something is wrong.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn what_is_wrong_is_told_by_file() {

@@ -58,7 +58,7 @@ fn record(traces: &Traces, traceparent: &'static str) {
         key: Some("the-label"),
         caller_id: None,
         mode: Some(Mode::Sync),
-        method: &Method::POST,
+        method: Some(&Method::POST),
         status: StatusCode::OK,
         blame: None,
         rejection: None,

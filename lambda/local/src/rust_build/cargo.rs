@@ -25,14 +25,31 @@ use super::{
 };
 use crate::{function::Unavailable, languages::Tools};
 
+/// Whether people read what cargo has to say about a manifest.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Complaints {
+    /// On standard error.
+    Heard,
+    /// Somebody else asks the same, and listens.
+    Unheard,
+}
+
 /// Asks cargo what workspace `directory` belongs to. Nothing is downloaded.
-pub(super) async fn metadata(tools: &Tools, directory: &Path) -> Result<Workspace, Unavailable> {
+pub(super) async fn metadata(
+    tools: &Tools,
+    directory: &Path,
+    complaints: Complaints,
+) -> Result<Workspace, Unavailable> {
     if !directory.join("Cargo.toml").is_file() {
         return Err(Unavailable(format!("there is no Cargo.toml in {}", directory.display())));
     }
     let mut command = cargo(tools, directory);
     command.args(["metadata", "--no-deps", "--format-version", "1"]);
-    command.stderr(Stdio::inherit()).kill_on_drop(true);
+    command.stderr(match complaints {
+        Complaints::Heard => Stdio::inherit(),
+        Complaints::Unheard => Stdio::null(),
+    });
+    command.kill_on_drop(true);
     let output =
         command.stdout(Stdio::piped()).spawn().map_err(|error| not_started(&error))?.wait_with_output().await;
     let unreadable = |why: &str| Unavailable(format!("cargo cannot read {}: {why}", directory.display()));

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process, time::Duration};
 
 use tokio::time::timeout;
 
-use super::{BuildMode, Request, executables};
+use super::{BuildMode, Request, executables, inputs};
 use crate::languages::{Tools, script};
 
 /// Cargo with a target directory for each workspace, wherever the tests' own is.
@@ -125,6 +125,39 @@ async fn a_package_with_several_binaries_asks_which() {
     let found = executables(&[request(&package, None)], &tools(folder.path()), BuildMode::NoBuild).await;
     let reason = found[0].as_ref().unwrap_err().0.clone();
     assert_eq!(reason, "many has `many`, `other`; say which with BuildProperties: Binary");
+}
+
+#[tokio::test]
+async fn a_program_is_built_from_its_package_and_all_that_it_depends_on_by_path() {
+    let folder = workspace(&[("app", "fn main() {}"), ("near", ""), ("test-kit", ""), ("stranger", "")]);
+    let elsewhere = workspace(&[("far", ""), ("farther", "")]);
+    let depends = |package: &Path, on: &str| {
+        let manifest = package.join("Cargo.toml");
+        let text = fs::read_to_string(&manifest).unwrap() + on;
+        fs::write(manifest, text).unwrap();
+    };
+    let at = |name: &str| folder.path().join(name);
+    depends(
+        &at("app"),
+        "[dependencies]\nnear.path = \"../near\"\n[dev-dependencies]\ntest-kit.path = \"../test-kit\"\n",
+    );
+    let far = elsewhere.path().join("far");
+    depends(&at("near"), &format!("[build-dependencies]\nfar.path = {far:?}\n"));
+    depends(&far, "[dependencies]\nfarther.path = \"../farther\"\n");
+
+    let tools = tools(folder.path());
+    let requests =
+        [request(&at("app"), None), request(folder.path(), Some("app")), request(&at("gone"), None)];
+    let found = inputs(&requests, &tools, BuildMode::Debug).await;
+    let farther = elsewhere.path().join("farther");
+    let expected = [at("app"), at("near"), far, farther, at("Cargo.toml"), at("Cargo.lock")];
+    assert_eq!(found[0], Some(expected.into()));
+    assert_eq!(found[1], found[0]);
+    assert_eq!(found[2], None);
+
+    let built = inputs(&requests[..1], &tools, BuildMode::NoBuild).await;
+    let places = ["debug/app", "release/app", "lambda/app/bootstrap"];
+    assert_eq!(built[0], Some(places.map(|place| at("target").join(place)).into()));
 }
 
 #[tokio::test]

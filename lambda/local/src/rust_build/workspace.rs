@@ -25,6 +25,15 @@ struct Package {
     manifest_path: PathBuf,
     default_run: Option<String>,
     targets: Vec<PackageTarget>,
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Dependency {
+    /// `None`: it comes from elsewhere.
+    path: Option<PathBuf>,
+    /// `None`, `build` or `dev`.
+    kind: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -78,15 +87,32 @@ impl Workspace {
         }
     }
 
-    /// The target's executable, if it was built before: by cargo, or by cargo lambda.
+    /// The target's executable, if it was built before.
     pub(super) fn find_built(&self, target: &Target) -> Option<PathBuf> {
+        self.built_places(target).into_iter().find(|path| path.is_file())
+    }
+
+    /// Where the target's executable may lie, as cargo or cargo lambda leave it; the first that is there counts.
+    pub(super) fn built_places(&self, target: &Target) -> [PathBuf; 3] {
         let name = &target.binary;
-        let places = [
+        [
             self.target_directory.join("debug").join(name),
             self.target_directory.join("release").join(name),
             self.target_directory.join("lambda").join(name).join("bootstrap"),
-        ];
-        places.into_iter().find(|path| path.is_file())
+        ]
+    }
+
+    /// The folder of the target's package.
+    pub(super) fn folder(&self, target: &Target) -> &Path {
+        let package = self.packages.iter().find(|package| package.id == target.package_id);
+        package.and_then(|package| package.manifest_path.parent()).unwrap_or(&self.workspace_root)
+    }
+
+    /// The folders that the package in `folder` depends on, tests aside; `None`: no package of ours is there.
+    pub(super) fn neighbours(&self, folder: &Path) -> Option<Vec<PathBuf>> {
+        let package = self.packages.iter().find(|package| package.is_in(folder))?;
+        let built = package.dependencies.iter().filter(|needed| needed.kind.as_deref() != Some("dev"));
+        Some(built.filter_map(|needed| needed.path.clone()).collect())
     }
 }
 
