@@ -10,25 +10,26 @@ mod chunks;
 mod connection;
 mod gate;
 mod head;
-mod ledger;
 mod limits;
 mod listener;
 mod listening;
+mod observer;
 mod octets;
 pub mod passage;
 mod protection;
 mod pulse;
 mod refusal;
+mod socket;
 #[cfg(feature = "tls")]
 mod tls;
 mod watch;
 mod watched;
 mod workers;
 
-pub use ledger::Ledger;
 pub use limits::{DRAIN_DEV, Limits, MAX_FIELDS, MAX_HEAD_BYTES, MAX_TARGET_BYTES};
 pub use listener::{Ended, serve_here};
 pub use listening::Listening;
+pub use observer::Observer;
 pub use refusal::Refusal;
 #[cfg(feature = "tls")]
 pub use tls::{CertificateError, Certificates};

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     access_log::{AccessLog, Finished, NO_DIALECT},
-    front::{Ledger, Refusal},
+    front::{Observer, Refusal},
     metrics::{InFlight, Metrics},
 };
 
@@ -124,7 +124,7 @@ impl Telemetry {
     }
 }
 
-impl Ledger for Telemetry {
+impl Observer for Telemetry {
     fn opened(&self) {
         self.metrics.connected(1);
     }

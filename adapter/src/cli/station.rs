@@ -86,10 +86,10 @@ impl Station {
     pub(super) fn open(&mut self, listening: front::Listening, backend: Arc<dyn LambdaBackend>) {
         let gateway = self.gateway(backend);
         let limits = Limits { drain: self.drain, ..Limits::default() };
-        let (stop, ledger) = (self.stop.seen(), Arc::new(self.telemetry.clone()));
+        let (stop, observer) = (self.stop.seen(), Arc::new(self.telemetry.clone()));
         self.servers.spawn(async move {
             let handler = move |request, peer| answer(Arc::clone(&gateway), request, peer);
-            if let Err(error) = front::serve(listening, limits, stop, ledger, handler).await {
+            if let Err(error) = front::serve(listening, limits, stop, observer, handler).await {
                 tracing::error!(%error, "the gateway's threads could not all be started");
             }
         });
@@ -100,10 +100,10 @@ impl Station {
     pub(super) fn open_here(&mut self, port: TcpListener, backend: Arc<dyn LambdaBackend>) {
         let gateway = self.gateway(backend);
         let limits = Limits { drain: self.drain.min(DRAIN_DEV), ..Limits::default() };
-        let (stop, ledger) = (self.stop.seen(), Arc::new(self.telemetry.clone()));
+        let (stop, observer) = (self.stop.seen(), Arc::new(self.telemetry.clone()));
         self.servers.spawn(async move {
             let handler = move |request, peer| answer(Arc::clone(&gateway), request, peer);
-            front::serve_here(port, limits, stop, ledger, handler).await;
+            front::serve_here(port, limits, stop, observer, handler).await;
         });
         self.readiness.set(true);
     }

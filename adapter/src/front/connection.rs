@@ -14,12 +14,12 @@ use http::{HeaderValue, Request, Response, header};
 use http_body::{Frame, SizeHint};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
-    Ledger,
+    Observer,
     gate::Gate,
     pulse::{InFlight, Pulse, Stage},
+    socket::Socket,
 };
 
 /// Speaks HTTP on `stream` until it is over.
@@ -28,10 +28,10 @@ pub(super) async fn serve<S, H, F, B>(
     peer: SocketAddr,
     pulse: Arc<Pulse>,
     linger_bytes: u64,
-    ledger: Arc<dyn Ledger>,
+    observer: Arc<dyn Observer>,
     handler: H,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: Socket,
     H: Fn(Request<Incoming>, SocketAddr) -> F,
     F: Future<Output = Response<B>>,
     B: http_body::Body<Data = Bytes> + Unpin + 'static,
@@ -52,7 +52,7 @@ pub(super) async fn serve<S, H, F, B>(
             None => Ok(handler(request, peer)),
             Some(refusal) => {
                 tracing::debug!(%peer, ?refusal, "a request was refused");
-                ledger.refused(refusal);
+                observer.refused(refusal);
                 Err(refusal)
             }
         };

@@ -17,6 +17,7 @@ use super::{
     passage::{Passage, Rest},
     pulse::{Missing, Pulse, Stage},
     refusal::Refusal,
+    socket::Socket,
 };
 
 /// What hyper reads in place of a refused head. Its target is one that no head that passes can have.
@@ -51,7 +52,7 @@ enum State {
     Ended,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Gate<S> {
+impl<S: Socket> Gate<S> {
     pub(super) fn new(socket: S, pulse: Arc<Pulse>, linger_bytes: u64) -> Self {
         Self {
             socket,
@@ -150,7 +151,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gate<S> {
                 self.state = State::Broken;
                 true
             }
-            Missing::Request if self.pulse.is_closing() && self.pulse.is_quiet() => {
+            // Whoever has sent a request by now gets an answer.
+            Missing::Request
+                if self.pulse.is_closing() && self.pulse.is_quiet() && !self.socket.has_unread() =>
+            {
                 self.state = State::Ended;
                 true
             }
@@ -167,7 +171,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gate<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Gate<S> {
+impl<S: Socket> AsyncRead for Gate<S> {
     /// Pending only if the socket is, or if nothing will ever come.
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -211,7 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Gate<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Gate<S> {
+impl<S: Socket> Gate<S> {
     fn note_write(&mut self, wrote: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &wrote {
             Poll::Ready(Ok(bytes)) => {
@@ -239,7 +243,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gate<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gate<S> {
+impl<S: Socket> AsyncWrite for Gate<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior},
 };
 
-use super::{Ledger, Limits, protection::Protection, pulse::Pulse, watched::Watched};
+use super::{Limits, Observer, protection::Protection, pulse::Pulse, watched::Watched};
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -34,7 +34,7 @@ pub async fn serve_here<H, F, B>(
     listener: TcpListener,
     limits: Limits,
     stop: impl Future<Output = ()>,
-    ledger: Arc<dyn Ledger>,
+    observer: Arc<dyn Observer>,
     handler: H,
 ) -> Ended
 where
@@ -44,7 +44,7 @@ where
     B::Error: std::error::Error + Send + Sync,
 {
     let places = Arc::new(Semaphore::new(limits.connections));
-    serve(listener, Protection::None, &limits, places, stop, ledger, handler).await
+    serve(listener, Protection::None, &limits, places, stop, observer, handler).await
 }
 
 /// As [`serve_here`], sharing `places` with other listeners.
@@ -54,7 +54,7 @@ pub(super) async fn serve<H, F, B>(
     limits: &Limits,
     places: Arc<Semaphore>,
     stop: impl Future<Output = ()>,
-    ledger: Arc<dyn Ledger>,
+    observer: Arc<dyn Observer>,
     handler: H,
 ) -> Ended
 where
@@ -74,11 +74,11 @@ where
     let start = move |stream: TcpStream, peer, place: OwnedSemaphorePermit| {
         let pulse = Pulse::new(protection.first_stage());
         let (handler, alive, protection) = (handler.clone(), alive.clone(), protection.clone());
-        let (ours, ledger) = (Arc::clone(&pulse), Arc::clone(&ledger));
+        let (ours, observer) = (Arc::clone(&pulse), Arc::clone(&observer));
         // Before the task, which may be cut before it begins.
-        let over = Over::after(&pulse, &ledger);
+        let over = Over::after(&pulse, &observer);
         let task = tokio::spawn(async move {
-            protection.serve(stream, peer, ours, linger_bytes, ledger, handler).await;
+            protection.serve(stream, peer, ours, linger_bytes, observer, handler).await;
             drop((over, place, alive));
         });
         (pulse, task.abort_handle())
@@ -139,20 +139,20 @@ where
 /// Says that a connection is over, however it ended.
 struct Over {
     pulse: Arc<Pulse>,
-    ledger: Arc<dyn Ledger>,
+    observer: Arc<dyn Observer>,
 }
 
 impl Over {
-    fn after(pulse: &Arc<Pulse>, ledger: &Arc<dyn Ledger>) -> Self {
-        ledger.opened();
-        Self { pulse: Arc::clone(pulse), ledger: Arc::clone(ledger) }
+    fn after(pulse: &Arc<Pulse>, observer: &Arc<dyn Observer>) -> Self {
+        observer.opened();
+        Self { pulse: Arc::clone(pulse), observer: Arc::clone(observer) }
     }
 }
 
 impl Drop for Over {
     fn drop(&mut self) {
         self.pulse.over();
-        self.ledger.closed();
+        self.observer.closed();
     }
 }
 

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use tokio::net::TcpStream;
 
 use super::{
-    Ledger, connection,
+    Observer, connection,
     pulse::{Pulse, Stage},
 };
 
@@ -36,7 +36,7 @@ impl Protection {
         peer: SocketAddr,
         pulse: Arc<Pulse>,
         linger_bytes: u64,
-        ledger: Arc<dyn Ledger>,
+        observer: Arc<dyn Observer>,
         handler: H,
     ) where
         H: Fn(Request<Incoming>, SocketAddr) -> F,
@@ -45,12 +45,12 @@ impl Protection {
         B::Error: std::error::Error + Send + Sync,
     {
         match self {
-            Self::None => connection::serve(stream, peer, pulse, linger_bytes, ledger, handler).await,
+            Self::None => connection::serve(stream, peer, pulse, linger_bytes, observer, handler).await,
             #[cfg(feature = "tls")]
             Self::Tls(acceptor) => match acceptor.accept(stream).await {
                 // The sessions' state is large, and only they should pay for it.
                 Ok(stream) => {
-                    Box::pin(connection::serve(stream, peer, pulse, linger_bytes, ledger, handler)).await;
+                    Box::pin(connection::serve(stream, peer, pulse, linger_bytes, observer, handler)).await;
                 }
                 Err(error) => tracing::debug!(%peer, %error, "no TLS"),
             },

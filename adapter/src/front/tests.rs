@@ -53,12 +53,12 @@ impl Running {
     where
         F: Future<Output = Response<Body>> + Send + 'static,
     {
-        Self::with_ledger(limits, Arc::new(()), handler).await
+        Self::with_observer(limits, Arc::new(()), handler).await
     }
 
-    async fn with_ledger<F>(
+    async fn with_observer<F>(
         limits: Limits,
-        ledger: Arc<dyn Ledger>,
+        observer: Arc<dyn Observer>,
         handler: impl Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
     ) -> Self
     where
@@ -70,7 +70,7 @@ impl Running {
         let stopped = async {
             let _dropped = stopped.await;
         };
-        let ended = tokio::spawn(serve_here(listener, limits, stopped, ledger, handler));
+        let ended = tokio::spawn(serve_here(listener, limits, stopped, observer, handler));
         Self { address, stop, ended }
     }
 
@@ -139,7 +139,7 @@ async fn a_refused_head_is_answered_in_its_turn_and_is_the_last() {
     assert!(refusal.ends_with(r#"{"message":"lines of a request's head end in CR LF"}"#), "{told}");
 }
 
-/// What a ledger was told.
+/// What a observer was told.
 #[derive(Debug, Default)]
 struct Told {
     open: AtomicUsize,
@@ -147,7 +147,7 @@ struct Told {
     refused: Mutex<Vec<Refusal>>,
 }
 
-impl Ledger for Told {
+impl Observer for Told {
     fn opened(&self) {
         self.open.fetch_add(1, SeqCst);
         self.all.fetch_add(1, SeqCst);
@@ -165,10 +165,11 @@ impl Ledger for Told {
 #[tokio::test]
 async fn connections_and_refusals_are_told() {
     let told = Arc::<Told>::default();
-    let ledger = Arc::clone(&told) as Arc<dyn Ledger>;
-    let front =
-        Running::with_ledger(Limits::default(), ledger, |_, _| async { Response::new(Body::whole("ok")) })
-            .await;
+    let observer = Arc::clone(&told) as Arc<dyn Observer>;
+    let front = Running::with_observer(Limits::default(), observer, |_, _| async {
+        Response::new(Body::whole("ok"))
+    })
+    .await;
     let mut standing = front.call().await;
     standing.send(get("/a")).await;
     standing.until("ok").await;
@@ -341,6 +342,21 @@ async fn the_end_waits_for_calls_and_not_for_the_idle() {
     drop(running);
     assert_eq!(front.ended.await.unwrap(), Ended { cut: 0 });
     assert!(TcpStream::connect(front.address).await.is_err());
+}
+
+/// The kernel has the request and the runtime has not been told of it: nothing here yields in between.
+#[tokio::test]
+async fn what_was_sent_before_the_end_is_answered() {
+    let front = Running::echo(Limits::default()).await;
+    let mut caller = front.call().await;
+    caller.send(get("/first")).await;
+    caller.until("/first ").await;
+    let caller = caller.0.into_std().unwrap();
+    std::io::Write::write_all(&mut &caller, get("/second").as_bytes()).unwrap();
+    front.stop.send(()).unwrap();
+    let mut caller = Caller(TcpStream::from_std(caller).unwrap());
+    let told = caller.rest().await;
+    assert!(told.contains("connection: close") && told.ends_with("/second "), "{told}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    Ledger, Limits, Listening,
+    Limits, Listening, Observer,
     listener::{self, Ended},
 };
 
@@ -26,7 +26,7 @@ pub async fn serve<H, F, B>(
     listening: Listening,
     limits: Limits,
     stop: impl Future<Output = ()>,
-    ledger: Arc<dyn Ledger>,
+    observer: Arc<dyn Observer>,
     handler: H,
 ) -> io::Result<Ended>
 where
@@ -41,7 +41,7 @@ where
     let (listeners, protection) = listening.into_parts();
     for (index, listener) in listeners.into_iter().enumerate() {
         let (limits, handler, places) = (limits.clone(), handler.clone(), Arc::clone(&places));
-        let (protection, ledger) = (protection.clone(), Arc::clone(&ledger));
+        let (protection, observer) = (protection.clone(), Arc::clone(&observer));
         let mut stopped = stopper.subscribe();
         let stopped = async move {
             // An error means that nobody waits for us any more, which is the end as well.
@@ -52,7 +52,7 @@ where
         thread::Builder::new().name(format!("front-{index}")).spawn(move || {
             let ended = runtime.block_on(async {
                 let listener = TcpListener::from_std(listener)?;
-                Ok(listener::serve(listener, protection, &limits, places, stopped, ledger, handler).await)
+                Ok(listener::serve(listener, protection, &limits, places, stopped, observer, handler).await)
             });
             // First the connections that were cut go, then the word that they are gone.
             drop(runtime);

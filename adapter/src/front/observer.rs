@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use super::Refusal;
 
 /// Told by the threads that serve callers, who wait for it to return.
-pub trait Ledger: Debug + Send + Sync {
+pub trait Observer: Debug + Send + Sync {
     /// A caller has connected.
     fn opened(&self);
 
@@ -17,7 +17,7 @@ pub trait Ledger: Debug + Send + Sync {
 }
 
 /// For a front of which nobody wants to know.
-impl Ledger for () {
+impl Observer for () {
     fn opened(&self) {}
 
     fn closed(&self) {}

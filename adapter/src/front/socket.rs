@@ -1,0 +1,29 @@
+//! What the front asks of a socket besides bytes.
+
+use std::mem::MaybeUninit;
+
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+
+pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin {
+    /// Has the caller sent something that is still in the kernel? Asked of the kernel itself: until the runtime has been
+    /// told of it, reading says that there is nothing.
+    fn has_unread(&self) -> bool;
+}
+
+impl Socket for TcpStream {
+    fn has_unread(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        SockRef::from(self).peek(&mut byte).is_ok_and(|read| read > 0)
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Socket for tokio_rustls::server::TlsStream<TcpStream> {
+    fn has_unread(&self) -> bool {
+        self.get_ref().0.has_unread()
+    }
+}
