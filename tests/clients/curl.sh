@@ -18,6 +18,12 @@ check "stedi: log header" "$logs" START
 check "stedi: no key" "$(curl -s -o /dev/null -w '%{http_code} %header{x-amzn-errortype}' -X POST -d '{}' "$stedi")" \
   '401 UnauthorizedException'
 
+too_large() { head -c 7340032 /dev/zero | tr '\0' 1 | curl -s -o /dev/null -w '%{http_code} %{errormsg}' -X POST \
+  -H "Authorization: Key ${STEDI_API_KEY}" "$@" "$stedi"; }
+check "stedi: too large" "$(too_large --data-binary @-)" '413 '
+check "stedi: too large, not asking first" "$(too_large -H 'Expect:' --data-binary @-)" '413 '
+check "stedi: too large, in chunks" "$(too_large -T - -H 'Expect:')" '413 '
+
 altair="$STAYPUT_URL/spaces/dev/functions/stock/invoke"
 answer=$(curl -s -H "Authorization: Bearer $STAYPUT_DEV_KEY" "$altair/stock/market/today?company=Google")
 case "$answer" in *Google*) check "altair: path and query" yes yes ;; *) check "altair: path and query" "$answer" "…Google…" ;; esac

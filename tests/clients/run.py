@@ -53,6 +53,7 @@ def clients():
         ("iots", [python, str(HERE / "python/altair_iots.py")]),
         ("aws-cli", ["bash", str(HERE / "aws_cli.sh")]),
         ("cargo-lambda", ["bash", str(HERE / "cargo_lambda.sh")]),
+        ("node-http", ["node", str(NODE / "http.mjs")]),
         ("aws-sdk-js", ["node", str(NODE / "aws_sdk.mjs")]),
         ("stedi-sdk", ["node", str(NODE / "stedi_sdk.mjs")]),
         ("aws-sdk-rust", [str(PLACE / "rust/debug/sdk-client")]),
