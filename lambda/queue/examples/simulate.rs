@@ -1,6 +1,6 @@
 //! `simulate --seeds 100000 [--from 0]`: many histories; `simulate --seed 7`: one of them again.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, reason = "a program for people")]
 
 #[path = "../tests/model/mod.rs"]
 mod model;

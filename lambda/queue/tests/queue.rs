@@ -1,5 +1,7 @@
 //! The queue as its users have it: over a real file, with its thread.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::{path::Path, time::Duration};
 
 use event_queue::{

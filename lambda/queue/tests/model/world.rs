@@ -259,7 +259,7 @@ impl World {
             }
             (Meaning::Lease(ask), Reply::Leased(leased)) => {
                 check(leased.len() <= ask.rows, || format!("{} rows for an {ask:?}", leased.len()))?;
-                leased.into_iter().try_for_each(|leased| self.leased(leased, ask.span))
+                leased.iter().try_for_each(|leased| self.leased(leased, ask.span))
             }
             (Meaning::Succeed { claim, next }, Reply::Batch(_)) => {
                 self.let_go(&claim);
@@ -298,7 +298,7 @@ impl World {
         }
     }
 
-    fn leased(&mut self, leased: Leased, span: Duration) -> Result<(), String> {
+    fn leased(&mut self, leased: &Leased, span: Duration) -> Result<(), String> {
         let address = leased.row.address.clone();
         let (now, until) = (self.now, self.now + span);
         let facts = self.facts.get(&address).ok_or_else(|| format!("{address} was never put"))?;
