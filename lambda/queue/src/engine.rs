@@ -261,6 +261,7 @@ impl<S: Store> Engine<S> {
         }
         if edges == Edges::default() {
             self.edges.remove(queue);
+            self.turns.remove(queue);
         }
     }
 

@@ -73,6 +73,9 @@ pub const MAX_VALUE_BYTES: usize = 64 << 10;
 /// The operations of one batch.
 pub const MAX_BATCH_OPERATIONS: usize = 1_000;
 
+/// The content and values of one batch.
+pub const MAX_BATCH_BYTES: usize = 32 << 20;
+
 /// The rows of one lease request.
 pub const MAX_LEASE_ROWS: usize = 1_000;
 

@@ -69,7 +69,9 @@ impl Pause {
 
     /// The end of the pause. `jitter` is in 0.0..1.0 and comes from the driver.
     pub fn end(self, now: Moment, jitter: f64) -> Moment {
-        now + self.at_least + self.spread.mul_f64(jitter.clamp(0.0, 1.0))
+        let chance = self.spread.as_secs_f64() * jitter.clamp(0.0, 1.0);
+        // The longest spans do not fit behind their way through a float.
+        now + self.at_least + Duration::try_from_secs_f64(chance).unwrap_or(self.spread)
     }
 }
 
@@ -116,5 +118,7 @@ mod tests {
         assert_eq!(pause.end(now, 0.0), Moment::from_millis(3_000));
         assert_eq!(pause.end(now, 0.5), Moment::from_millis(3_500));
         assert_eq!(pause.end(now, 7.0), Moment::from_millis(4_000));
+        let ever = Pause { at_least: Duration::MAX, spread: Duration::MAX };
+        assert_eq!(ever.end(now, 1.0), Moment::from_millis(i64::MAX));
     }
 }

@@ -7,7 +7,7 @@ use super::{Books, Stop};
 use crate::{
     batch::{Answer, Batch, NewRow, Operation, Value, When},
     error::{Failure, Refusal},
-    limits::{Limits, MAX_BATCH_OPERATIONS, MAX_CONTENT_BYTES, MAX_QUEUES, MAX_VALUE_BYTES},
+    limits::{Limits, MAX_BATCH_BYTES, MAX_BATCH_OPERATIONS, MAX_CONTENT_BYTES, MAX_QUEUES, MAX_VALUE_BYTES},
     moment::Moment,
     name::{Address, Slot},
     row::{Content, History, ROW_OVERHEAD_BYTES, Row, Standing, State},
@@ -56,6 +56,9 @@ impl<'a, S: Store> Draft<'a, S> {
     pub(super) fn batch(&mut self, batch: &Batch) -> Result<Vec<Answer>, Stop> {
         if batch.operations.len() > MAX_BATCH_OPERATIONS {
             return Err(Refusal::TooLarge { what: "a batch", limit: MAX_BATCH_OPERATIONS }.into());
+        }
+        if batch.size_bytes() > MAX_BATCH_BYTES {
+            return Err(Refusal::TooLarge { what: "a batch's content", limit: MAX_BATCH_BYTES }.into());
         }
         let answers = batch.operations.iter().map(|operation| self.operation(operation));
         let answers = answers.collect::<Result<_, _>>()?;
