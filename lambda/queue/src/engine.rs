@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     batch::{Answer, Batch, Leased},
     error::{Error, Failure, Refusal},
-    limits::{FULL_DISK_PAUSE, Limits},
+    limits::{FULL_DISK_PAUSE, Limits, MAX_GROUP_LEASE_BYTES},
     moment::Moment,
     name::QueueName,
     row::Standing,
@@ -170,11 +170,12 @@ impl<S: Store> Engine<S> {
         jitter: &mut dyn FnMut() -> f64,
     ) -> Result<Vec<Result<Reply, Refusal>>, Failure> {
         let mut replies = Vec::with_capacity(group.len());
+        let mut room_bytes = MAX_GROUP_LEASE_BYTES;
         for request in group {
             let reply = match request {
                 Request::Batch(batch) if short && batch.is_intake() => Err(Stop::Refused(Refusal::DiskFull)),
                 Request::Batch(batch) => self.batch(batch, now, jitter).map(Reply::Batch),
-                Request::Lease(ask) => self.lease(ask, now, jitter).map(Reply::Leased),
+                Request::Lease(ask) => self.lease(ask, &mut room_bytes, now, jitter).map(Reply::Leased),
             };
             replies.push(match reply {
                 Ok(reply) => Ok(reply),

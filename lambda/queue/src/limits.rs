@@ -82,6 +82,9 @@ pub const MAX_LEASE_ROWS: usize = 1_000;
 /// The content of one lease request's answer; one row is handed out whatever its size.
 pub const MAX_LEASE_BYTES: usize = 16 << 20;
 
+/// The content that one commit hands out to all who lease.
+pub const MAX_GROUP_LEASE_BYTES: usize = 64 << 20;
+
 /// The rows of one page of a list.
 pub const MAX_PAGE_ROWS: usize = 1_000;
 

@@ -23,7 +23,8 @@ use crate::{
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Ask {
     pub queue: QueueName,
-    /// At most so many: 1 to [`MAX_LEASE_ROWS`]. Fewer come if fewer are due, or if their content is large.
+    /// At most so many: 1 to [`MAX_LEASE_ROWS`]. Fewer come if fewer are due or their content is large,
+    /// none if too many ask at once for large rows: what is still due says so.
     pub rows: usize,
     /// How long they are ours, from the commit on.
     pub span: Duration,
@@ -33,9 +34,11 @@ pub struct Ask {
 pub(super) type Turns = BTreeMap<QueueName, Key>;
 
 impl<S: Store> Engine<S> {
+    /// `room_bytes` is what the group's leases may still hand out.
     pub(super) fn lease(
         &mut self,
         ask: &Ask,
+        room_bytes: &mut usize,
         now: Moment,
         jitter: &mut dyn FnMut() -> f64,
     ) -> Result<Vec<Leased>, Stop> {
@@ -48,10 +51,11 @@ impl<S: Store> Engine<S> {
         }
         let (mut bytes, mut probes) = (0, 0);
         let mut turn = self.turns.get(&ask.queue).cloned();
-        while leased.len() < ask.rows && bytes < MAX_LEASE_BYTES {
+        while leased.len() < ask.rows && bytes < MAX_LEASE_BYTES && *room_bytes > 0 {
             let Some(address) = self.next(&ask.queue, &mut turn, &mut probes, now)? else { break };
             let Some(row) = self.take(&address, ask.span, now, jitter)? else { continue };
             bytes += row.content.len();
+            *room_bytes = room_bytes.saturating_sub(row.content.len());
             leased.push(row);
         }
         match turn {

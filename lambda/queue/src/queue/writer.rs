@@ -68,15 +68,15 @@ impl<S: Store> Writer<S> {
         drop(requests);
         self.shared.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.tell();
-        let mut unwanted = Batch::new();
+        let mut unwanted = Vec::new();
         for (sender, reply) in senders.into_iter().zip(replies) {
             if let Err(Ok(Reply::Leased(leased))) = sender.send(reply) {
-                unwanted = give_back(unwanted, &leased);
+                unwanted.push(Request::Batch(give_back(&leased)));
             }
         }
         if !unwanted.is_empty() {
             // If it fails the leases end by themselves.
-            let _ = self.engine.run(&[Request::Batch(unwanted)], self.shared.clock.now(), jitter);
+            let _ = self.engine.run(&unwanted, self.shared.clock.now(), jitter);
         }
     }
 
@@ -101,8 +101,8 @@ impl<S: Store> Writer<S> {
     }
 }
 
-fn give_back(batch: Batch, leased: &[Leased]) -> Batch {
-    leased.iter().fold(batch, |batch, leased| batch.release(&leased.claim(), Pause::NONE))
+fn give_back(leased: &[Leased]) -> Batch {
+    leased.iter().fold(Batch::new(), |batch, leased| batch.release(&leased.claim(), Pause::NONE))
 }
 
 /// Numbers in 0.0..1.0 to spread pauses with; nothing secret hangs on them (splitmix64).
