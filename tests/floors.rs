@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 /// The floor of each package. A dependency between our own packages goes down, never up or sideways.
 const FLOORS: &[(&str, u8)] = &[
+    ("event-queue", 0),
     ("lambda-protocol", 0),
     ("stayput-core", 1),
     ("stayput-runtime", 1),
@@ -93,9 +94,10 @@ fn versions_live_in_the_root_manifest() {
 /// Every member: its name, manifest and folder.
 fn packages() -> Vec<(String, toml::Value, std::path::PathBuf)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the adapter lies in the workspace");
-    let mut folders: Vec<_> = ["adapter", "adapter/core", "lambda/local", "lambda/protocol", "runtime"]
-        .map(|f| root.join(f))
-        .into();
+    let mut folders: Vec<_> =
+        ["adapter", "adapter/core", "lambda/local", "lambda/protocol", "lambda/queue", "runtime"]
+            .map(|f| root.join(f))
+            .into();
     let samples = fs::read_dir(root.join("samples")).expect("samples/");
     folders.extend(
         samples.map(|entry| entry.expect("an entry").path()).filter(|f| f.join("Cargo.toml").exists()),
