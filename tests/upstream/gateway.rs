@@ -129,6 +129,7 @@ fn sdk(address: SocketAddr) -> Arc<dyn LambdaBackend> {
     let config = aws_config::SdkConfig::builder()
         .behavior_version(aws_config::BehaviorVersion::latest())
         .region(aws_config::Region::new("us-east-1"))
+        .http_client(stayput::aws::http_client())
         .endpoint_url(format!("http://{address}"))
         .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials))
         .build();

@@ -32,7 +32,7 @@ impl Tls {
     /// # Panics
     /// Never: the provider has the protocol versions that it is asked for.
     pub fn trusting(roots: RootCertStore) -> Self {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("the provider has TLS 1.2 and 1.3")
