@@ -113,7 +113,13 @@ impl Gateway {
     }
 
     fn desk<'a>(&'a self, rules: &'a Rules) -> Desk<'a> {
-        Desk { keys: &rules.keys, table: &rules.table, limits: &self.limits, tokens: self.tokens.as_ref() }
+        Desk {
+            keys: &rules.keys,
+            table: &rules.table,
+            limits: &self.limits,
+            tokens: self.tokens.as_ref(),
+            asynchronous: None,
+        }
     }
 
     async fn invoke<B>(
@@ -131,7 +137,7 @@ impl Gateway {
         let limit = translate::body_limit(invocation);
         let (body, share) = self.buffers.collect(&exchange.head.headers, body, limit).await?;
         let mut share = share.with_place(place);
-        let (invoke, payload) = translate::encode(dialect, exchange, invocation, body)?;
+        let (invoke, payload) = translate::encode(dialect, exchange, invocation, body, None)?;
         let answer = self.ask(invocation, invoke, payload).await;
         self.telemetry.called(answer.as_ref().err());
         let (outcome, body) =

@@ -31,7 +31,7 @@ pub(crate) fn replay(
     told: &Conversation,
 ) -> Result<(), String> {
     let limits = setup::limits();
-    let desk = Desk { keys, table, limits: &limits, tokens: None };
+    let desk = Desk { keys, table, limits: &limits, tokens: None, asynchronous: None };
     told.turns.iter().enumerate().try_for_each(|(index, turn)| {
         let gateway = Gateway { register, desk, id: Uuid::from_u128(FIRST_ID + index as u128) };
         gateway.replay(turn).map_err(|error| format!("{} turn {}: {error}", told.path, index + 1))
@@ -98,7 +98,7 @@ impl Gateway<'_> {
         if body.len() > limit {
             return not_asked(turn, Rejection::PayloadTooLarge { limit });
         }
-        let (head, payload) = match translate::encode(dialect, exchange, invocation, body) {
+        let (head, payload) = match translate::encode(dialect, exchange, invocation, body, None) {
             Ok(invoke) => invoke,
             Err(rejection) => return not_asked(turn, rejection),
         };

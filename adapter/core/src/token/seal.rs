@@ -120,7 +120,7 @@ impl fmt::Debug for SealingKey {
 /// By which people and secret scanners know what it is.
 pub const KEY_PREFIX: &str = "gateway_";
 
-/// Keys at a time. Ours: one is changed for another now and then, and what they seal is over within an hour.
+/// Keys at a time. Ours: one is changed for another now and then, and what they seal is over within two weeks.
 const MAX_KEYS: usize = 8;
 
 const KEY_ID_BYTES: usize = 4;

@@ -86,7 +86,7 @@ fn a_callback_is_read_on_the_asynchronous_route_only() {
             .unwrap()
             .callback
     };
-    assert_eq!(parse("async", &headers).unwrap(), "http://back");
+    assert_eq!(parse("async", &headers).unwrap(), crate::CallbackUrl::read(b"http://back").unwrap());
     assert_eq!(parse("async", &[("x-callback-url", "")]), None);
     assert_eq!(parse("sync", &headers), None);
 }
