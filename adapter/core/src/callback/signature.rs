@@ -13,6 +13,8 @@ use http::{HeaderName, HeaderValue};
 use sha2::Sha256;
 use uuid::Uuid;
 
+use crate::token::SealingKeys;
+
 /// A secret that is shared with the receiver. Prints as dots.
 ///
 /// Shape: `whsec_` and the base64 of 24 to 64 bytes.
@@ -21,11 +23,7 @@ pub struct SigningSecret(Vec<u8>);
 
 /// A caller's secrets: while one replaces the other, both sign.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SigningSecrets {
-    pub current: SigningSecret,
-    /// The one before, and until when it signs too.
-    pub previous: Option<(SigningSecret, SystemTime)>,
-}
+pub struct SigningSecrets(Vec<SigningSecret>);
 
 /// Why a text is no signing secret. Never quotes it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -52,6 +50,11 @@ impl SigningSecret {
         }
     }
 
+    /// All of it. For the receiver; never for a log.
+    pub fn expose(&self) -> String {
+        format!("{PREFIX}{}", base64_simd::STANDARD.encode_to_string(&self.0))
+    }
+
     fn sign(&self, signed: &[&[u8]]) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
         for part in signed {
@@ -62,8 +65,16 @@ impl SigningSecret {
 }
 
 impl SigningSecrets {
-    pub fn new(current: SigningSecret) -> Self {
-        Self { current, previous: None }
+    /// The secrets of the caller whose key has this label: one for each of the gateway's keys, the current one's first.
+    /// Whoever changes the gateway's key for another changes them with it, and for as long as the old key stays in the
+    /// ring both sign.
+    pub fn of(keys: &SealingKeys, label: &str) -> Self {
+        Self(keys.derive(CONTEXT, label.as_bytes()).map(|secret| SigningSecret(secret.to_vec())).collect())
+    }
+
+    /// The one that counts from now on; for the receiver.
+    pub fn current(&self) -> Option<&SigningSecret> {
+        self.0.first()
     }
 
     /// The three fields of one attempt. `id` is the same at each attempt; `now` is the attempt's time.
@@ -71,9 +82,7 @@ impl SigningSecrets {
         let id = id.to_string();
         let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().to_string();
         let signed: [&[u8]; 5] = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body];
-        let previous = self.previous.as_ref().filter(|(_, until)| now < *until).map(|(secret, _)| secret);
-        let signatures: Vec<String> =
-            std::iter::once(&self.current).chain(previous).map(|secret| secret.sign(&signed)).collect();
+        let signatures: Vec<String> = self.0.iter().map(|secret| secret.sign(&signed)).collect();
         let field =
             |text: String| HeaderValue::try_from(text).expect("ids, numbers and base64 are visible ASCII");
         [
@@ -96,6 +105,7 @@ const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
 const PREFIX: &str = "whsec_";
+const CONTEXT: &[u8] = b"stayput callback signature 1";
 const MIN_BYTES: usize = 24;
 const MAX_BYTES: usize = 64;
 
@@ -130,12 +140,12 @@ mod tests {
     /// Expected values: `openssl dgst -sha256 -mac HMAC -macopt hexkey:… -binary | base64` of the signed text.
     #[test]
     fn signatures_are_what_openssl_says() {
-        let old = SigningSecrets::new(secret(OLD));
+        let old = SigningSecrets(vec![secret(OLD)]);
         check(&old, 1_700_000_000, b"{\"ok\":true}", "v1,tHmBtAWwrmy4d1UmNihUDWR/90E/9jbN20s6lbK6apo=");
         check(&old, 1_700_000_000, b"", "v1,ubKK/NFEknQucfbyND2t9ANBs4b7hHydGxBYLuEZEa0=");
         check(&old, 1_700_000_000, b"\xff\x00.\n", "v1,OQJ/qyuXHCHsh7NxD9hwXGBFIjIwaGn7W6x+ynmWiTc=");
         check(
-            &SigningSecrets::new(secret(NEW)),
+            &SigningSecrets(vec![secret(NEW)]),
             0,
             b"{\"ok\":true}",
             "v1,PWTqg69M8j5Av0E0eOlhfaFJCqLh+4jx46qE25pUUvU=",
@@ -144,12 +154,23 @@ mod tests {
 
     #[test]
     fn while_a_secret_is_replaced_both_sign() {
-        let both = SigningSecrets { current: secret(NEW), previous: Some((secret(OLD), at(1_700_000_001))) };
-        let signature = |s| both.fields(ID, at(s), b"{\"ok\":true}")[2].1.to_str().unwrap().to_owned();
-        let told = signature(1_700_000_000);
+        let both = SigningSecrets(vec![secret(NEW), secret(OLD)]);
+        let told = both.fields(ID, at(1_700_000_000), b"{\"ok\":true}")[2].1.to_str().unwrap().to_owned();
         assert!(told.ends_with(" v1,tHmBtAWwrmy4d1UmNihUDWR/90E/9jbN20s6lbK6apo="), "{told}");
         assert_eq!(told.split(' ').count(), 2);
-        assert_eq!(signature(1_700_000_001).split(' ').count(), 1);
+    }
+
+    #[test]
+    fn each_caller_has_a_secret_of_its_own_under_each_of_the_gateways_keys() {
+        let (one, two) = ("11".repeat(32), "22".repeat(32));
+        let of = |keys: &str, label: &str| SigningSecrets::of(&SealingKeys::parse(keys).unwrap(), label);
+        let (old, new) = (of(&one, "erp"), of(&format!("{two} {one}"), "erp"));
+        assert_eq!((old.0.len(), new.0.len()), (1, 2));
+        assert_eq!(new.0[1], old.0[0], "while it is in the ring, the old one signs as before");
+        assert_ne!(new.0[0], new.0[1]);
+        assert_ne!(of(&one, "crm").0[0], old.0[0]);
+        let exposed = old.current().unwrap().expose();
+        assert_eq!(SigningSecret::parse(&exposed).as_ref(), Ok(&old.0[0]));
     }
 
     #[test]

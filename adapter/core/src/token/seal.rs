@@ -11,6 +11,7 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
+use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
 /// One of the gateway's keys. Prints as its id.
@@ -18,6 +19,8 @@ use sha2::{Digest, Sha256};
 pub struct SealingKey {
     id: KeyId,
     cipher: XChaCha20Poly1305,
+    /// What other secrets are derived from.
+    root: Hmac<Sha256>,
 }
 
 /// The gateway's keys: the first seals, all of them open. So one can be changed for another: the new one in front, the
@@ -54,7 +57,8 @@ impl SealingKey {
     pub fn new(secret: &[u8; SEALING_KEY_BYTES]) -> Self {
         let digest = Sha256::new().chain_update(KEY_ID_CONTEXT).chain_update(secret).finalize();
         let id = *digest.first_chunk().expect("SHA-256 is longer");
-        Self { id, cipher: XChaCha20Poly1305::new(secret.into()) }
+        let root = Hmac::new_from_slice(secret).expect("HMAC takes keys of any length");
+        Self { id, cipher: XChaCha20Poly1305::new(secret.into()), root }
     }
 
     /// 64 hex digits, with or without [`KEY_PREFIX`].
@@ -91,6 +95,21 @@ impl SealingKeys {
             return Err(KeyError::Many);
         }
         Ok(Self { current, earlier })
+    }
+
+    /// A secret under each of the keys, the current one's first: another for each purpose and name (HMAC-SHA-256).
+    pub fn derive(&self, purpose: &[u8], name: &[u8]) -> impl Iterator<Item = [u8; 32]> {
+        std::iter::once(&self.current).chain(&self.earlier).map(move |key| {
+            let length = u64::try_from(purpose.len()).expect("64 bits").to_be_bytes();
+            key.root
+                .clone()
+                .chain_update(length)
+                .chain_update(purpose)
+                .chain_update(name)
+                .finalize()
+                .into_bytes()
+                .into()
+        })
     }
 
     /// `purpose` is sealed in: it opens for the same purpose only.

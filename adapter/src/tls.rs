@@ -1,4 +1,4 @@
-//! TLS towards Lambda: the system's certificates, HTTP/1.1 only.
+//! TLS towards servers that are called: the system's certificates, HTTP/1.1 only.
 
 use std::{fmt, io, sync::Arc};
 
@@ -42,7 +42,9 @@ impl Tls {
         Self(TlsConnector::from(Arc::new(config)))
     }
 
-    pub(super) async fn connect(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    /// # Errors
+    /// The server is not who it should be, or speaks no TLS.
+    pub(crate) async fn connect(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         self.0.connect(name, stream).await
     }
