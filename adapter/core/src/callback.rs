@@ -24,3 +24,6 @@ pub use policy::{HostPattern, Policy};
 pub use signature::{SecretError, SigningSecret, SigningSecrets, WEBHOOK_ID};
 pub use ticket::{Counterfeit, LIFETIME, Mismatch, Ticket, TicketError};
 pub use url::{CallbackUrl, MAX_URL_BYTES, Origin, UrlRefusal};
+
+#[cfg(test)]
+mod tests;
