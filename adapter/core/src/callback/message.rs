@@ -72,9 +72,11 @@ impl Told {
         Self { headers: rendered.head.headers, body: rendered.body }
     }
 
-    /// Sets a field, whatever it was before.
-    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+    /// Sets a field, whatever it was before, if there is a value for it.
+    pub(crate) fn with(mut self, name: HeaderName, value: Option<HeaderValue>) -> Self {
+        if let Some(value) = value {
+            self.headers.insert(name, value);
+        }
         self
     }
 }

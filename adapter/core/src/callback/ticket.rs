@@ -60,6 +60,15 @@ pub enum Mismatch {
     Call,
 }
 
+/// Why a record with a ticket is not acted upon: kept for the operator, and nothing is dialled.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Counterfeit {
+    #[error(transparent)]
+    Ticket(#[from] TicketError),
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+}
+
 impl Ticket {
     /// What an admitted call is promised; `None`: it asked for no callback.
     ///
@@ -110,11 +119,26 @@ impl Ticket {
         if ticket.expires <= now { Err(TicketError::Expired) } else { Ok(ticket) }
     }
 
+    /// The ticket in a record's event; `None`: there is none, so the record is nobody's mistake and not ours.
+    ///
+    /// # Errors
+    /// There is one, and it does not count.
+    pub fn of_record(
+        record: &DestinationRecord<'_>,
+        keys: &SealingKeys,
+        now: SystemTime,
+    ) -> Result<Option<Self>, Counterfeit> {
+        let Some(event) = Ticketed::find(record.request_payload) else { return Ok(None) };
+        let ticket = Self::open(&event.ticket, keys, now)?;
+        ticket.check(record, &event)?;
+        Ok(Some(ticket))
+    }
+
     /// Is it the ticket of the call that this record is about? `event` is what was read of the record's own event.
     ///
     /// # Errors
     /// It lay in another function's event, or in another call's.
-    pub fn check(&self, record: &DestinationRecord<'_>, event: &Ticketed<'_>) -> Result<(), Mismatch> {
+    fn check(&self, record: &DestinationRecord<'_>, event: &Ticketed<'_>) -> Result<(), Mismatch> {
         let ran = FunctionRef::parse(&record.function_arn).map_err(|_| Mismatch::Function)?;
         let is_named = |ticket: &Option<String>, ran: &Option<String>| ticket.is_none() || ticket == ran;
         let asked = self.qualifier.as_ref().or(self.lambda.qualifier.as_ref());

@@ -69,13 +69,11 @@ impl Dialect for Eywa {
                 When::Platform,
             ) => return None,
         };
-        let name = HeaderValue::from_str(&ticket.lambda.name).ok()?;
-        let id = HeaderValue::from_str(ticket.function.as_str()).ok()?;
-        let told = told.with(X_FUNCTION_NAME, name).with(X_FUNCTION_ID, id);
-        Some(match ticket.echo.get(X_REQUEST_ID) {
-            Some(id) => told.with(X_REQUEST_ID, id.clone()),
-            None => told,
-        })
+        let told = told
+            .with(X_FUNCTION_NAME, HeaderValue::from_str(&ticket.lambda.name).ok())
+            .with(X_FUNCTION_ID, HeaderValue::from_str(ticket.function.as_str()).ok())
+            .with(X_REQUEST_ID, ticket.echo.get(X_REQUEST_ID).cloned());
+        Some(told)
     }
 
     fn render(&self, exchange: &Exchange<'_>, _: &Call, outcome: &Outcome) -> Rendered {

@@ -84,13 +84,12 @@ impl Dialect for OpenFaas {
             }
             Ended::NotRun(_) => Told::rendered(empty(ending.ended.status())),
         };
+        let duration = visible(format!("{:.6}", ending.elapsed.as_secs_f64()));
         let told = told
-            .with(X_FUNCTION_NAME, HeaderValue::from_str(name).ok()?)
-            .with(X_DURATION_SECONDS, visible(format!("{:.6}", ending.elapsed.as_secs_f64())));
-        Some(match ticket.echo.get(X_CALL_ID) {
-            Some(id) => told.with(X_CALL_ID, id.clone()),
-            None => told,
-        })
+            .with(X_FUNCTION_NAME, HeaderValue::from_str(name).ok())
+            .with(X_DURATION_SECONDS, Some(duration))
+            .with(X_CALL_ID, ticket.echo.get(X_CALL_ID).cloned());
+        Some(told)
     }
 
     fn render(&self, exchange: &Exchange<'_>, _: &Call, outcome: &Outcome) -> Rendered {
@@ -267,7 +266,7 @@ fn returned(exchange: &Exchange<'_>, answer: &Answer) -> Rendered {
 /// The same of an answer in a callback; `echo` holds the request's type.
 fn typed(told: Told, echo: &HeaderMap) -> Told {
     if is_unset(&told.headers, &header::CONTENT_TYPE) {
-        told.with(header::CONTENT_TYPE, assumed_type(echo))
+        told.with(header::CONTENT_TYPE, Some(assumed_type(echo)))
     } else {
         told
     }

@@ -3,7 +3,6 @@ use std::{sync::Arc, time::UNIX_EPOCH};
 use http::{HeaderName, HeaderValue};
 use lambda_protocol::destination::Condition;
 use proptest::prelude::*;
-use serde_json::value::RawValue;
 
 use super::*;
 use crate::{
@@ -69,25 +68,36 @@ fn what_is_sealed_for_another_purpose_is_no_ticket() {
     assert_eq!(open(&text, 1, 0), Err(TicketError::NotOurs));
 }
 
-fn event(json: &str) -> &RawValue {
-    serde_json::from_str(json).unwrap()
+/// What a record says whose event holds this ticket.
+fn found(ticket: &str, arn: &str, id: &str) -> Result<Option<Ticket>, Counterfeit> {
+    let event = format!(r#"{{"requestContext":{{"requestId":"{id}","stayput":{{"ticket":{ticket}}}}}}}"#);
+    let record = DestinationRecord {
+        timestamp: at(0),
+        request_id: "Lambda's own".to_owned(),
+        function_arn: arn.to_owned(),
+        condition: Condition::Success,
+        approximate_invoke_count: 1,
+        request_payload: serde_json::from_str(&event).unwrap(),
+        response: None,
+        response_payload: None,
+    };
+    Ticket::of_record(&record, &keys(1), at(100))
 }
 
 #[track_caller]
 fn check_record(ticket: &Ticket, arn: &str, id: &str, expected: Result<(), Mismatch>) {
-    let event = format!(r#"{{"requestContext":{{"requestId":"{id}","stayput":{{"ticket":"t"}}}}}}"#);
-    let event = self::event(&event);
-    let record = DestinationRecord {
-        timestamp: at(0),
-        request_id: "aws's own".to_owned(),
-        function_arn: arn.to_owned(),
-        condition: Condition::Success,
-        approximate_invoke_count: 1,
-        request_payload: event,
-        response: None,
-        response_payload: None,
-    };
-    assert_eq!(ticket.check(&record, &Ticketed::find(event).unwrap()), expected, "{arn} {id}");
+    let sealed = format!("{:?}", ticket.seal(&keys(1), [9; 24]));
+    let expected = expected.map(|()| Some(ticket.clone())).map_err(Counterfeit::Mismatch);
+    assert_eq!(found(&sealed, arn, id), expected, "{arn} {id}");
+}
+
+#[test]
+fn a_record_without_a_ticket_is_not_ours_and_one_with_another_is_counterfeit() {
+    let found = |ticket| found(ticket, "arn:aws:lambda:us-east-1:123456789012:function:echo-fn:live", "");
+    assert_eq!(found("null"), Ok(None));
+    for forged in ["\"\"", "\"forged\""] {
+        assert_eq!(found(forged), Err(Counterfeit::Ticket(TicketError::NotOurs)), "{forged}");
+    }
 }
 
 #[test]

@@ -133,6 +133,15 @@ fn a_function_sees_the_fields_that_eywa_kept() {
 }
 
 #[test]
+fn an_accepted_call_is_told_by_its_id_alone() {
+    let head = head("POST /", &[]);
+    let call = call(FUNCTION, Mode::Async, "/", None);
+    let accepted = told(&Eywa.render(&exchange(&head), &call, &Outcome::Accepted));
+    let id = "x-request-id: 01980000-0000-7000-8000-000000000001".to_owned();
+    assert_eq!(accepted, (202, vec![id], String::new()));
+}
+
+#[test]
 fn the_request_id_is_the_callers_or_ours_and_always_returned() {
     let check = |headers: &[(&str, &str)], expected: &str| {
         let head = head("POST /", headers);
