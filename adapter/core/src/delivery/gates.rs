@@ -17,7 +17,7 @@ impl HostGates {
         Self { limits, by_origin: HashMap::new() }
     }
 
-    /// Asks for one attempt. With [`MAX_HOSTS`] of which something must be remembered, a further one is
+    /// Asks for one attempt. With 8,192 hosts of which something must be remembered, a further one is
     /// [`Asked::Busy`].
     pub fn enter(&mut self, origin: &Origin, now: SystemTime) -> Asked {
         if !self.by_origin.contains_key(origin) {
