@@ -39,6 +39,7 @@ impl SocketGateway {
             buffers: BufferBudget::new(64 << 20),
             limits: setup::limits(),
             tokens: None,
+            acceptance: None,
             telemetry: Telemetry::new(metrics, Arc::new(AccessLog::start(LogFormat::Text, io::sink())?)),
         });
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;

@@ -82,6 +82,7 @@ impl Caller {
             buffers: BufferBudget::new(64 << 20),
             limits: Limits::new(NonZeroU32::MIN),
             tokens: None,
+            acceptance: None,
             telemetry: Telemetry::new(metrics, log),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

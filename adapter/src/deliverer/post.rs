@@ -189,6 +189,3 @@ const MAX_ADDRESSES: usize = 4;
 const MAX_HEADERS: usize = 100;
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
-
-#[cfg(test)]
-mod tests;

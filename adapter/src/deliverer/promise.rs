@@ -2,13 +2,10 @@
 
 use std::time::SystemTime;
 
-use lambda_protocol::{
-    destination::{DestinationError, DestinationRecord},
-    http_event::Ticketed,
-};
+use lambda_protocol::destination::{DestinationError, DestinationRecord};
 use stayput_core::{
     DIALECTS,
-    callback::{Callback, Ended, Ending, Mismatch, Ticket, TicketError, When, render},
+    callback::{Callback, Counterfeit, Ended, Ending, Ticket, When, render},
     token::SealingKeys,
 };
 
@@ -29,9 +26,7 @@ pub enum Undeliverable {
     #[error("the message is no destination record: {0}")]
     Record(#[from] DestinationError),
     #[error(transparent)]
-    Ticket(#[from] TicketError),
-    #[error(transparent)]
-    Mismatch(#[from] Mismatch),
+    Counterfeit(#[from] Counterfeit),
     #[error("the ticket is of a dialect that this gateway does not speak")]
     Dialect,
 }
@@ -47,9 +42,7 @@ pub fn read(
     now: SystemTime,
 ) -> Result<Promise, Undeliverable> {
     let record = DestinationRecord::decode(record)?;
-    let event = Ticketed::find(record.request_payload).ok_or(Undeliverable::NotOurs)?;
-    let ticket = Ticket::open(&event.ticket, keys, now)?;
-    ticket.check(&record, &event)?;
+    let ticket = Ticket::of_record(&record, keys, now)?.ok_or(Undeliverable::NotOurs)?;
     let dialect = DIALECTS.iter().find(|dialect| dialect.name() == ticket.dialect);
     let dialect = dialect.ok_or(Undeliverable::Dialect)?;
     let (ended, body) = Ended::decode(&record);
