@@ -46,7 +46,7 @@ async fn hostile_urls_are_refused_or_forbidden_and_nothing_of_theirs_is_dialled(
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     assert!(count >= 150, "{count} URLs");
-    let dialled = network.dialled.lock().unwrap();
+    let dialled = network.dialled.lock().expect("no holder panics");
     assert!(!dialled.is_empty());
     for address in dialled.iter() {
         let public = Policy::default();
@@ -62,7 +62,7 @@ async fn a_name_that_leads_elsewhere_the_next_time_is_looked_up_at_each_attempt(
     let send = async || post.send(&url, &policy, HeaderMap::new(), Bytes::new()).await;
     assert!(matches!(send().await, Attempted::Answered { status: StatusCode::OK, .. }));
     assert_eq!(send().await, Attempted::NoAnswer(NoAnswer::Forbidden));
-    assert_eq!(network.dialled.lock().unwrap().len(), 1);
+    assert_eq!(network.dialled.lock().expect("no holder panics").len(), 1);
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
     let url = CallbackUrl::parse(b"http://redirects.example/", &policy()).expect("it looks well");
     let attempted = post(&network).send(&url, &policy(), HeaderMap::new(), Bytes::new()).await;
     assert_eq!(attempted, Attempted::Answered { status: StatusCode::FOUND, retry_after: None });
-    assert_eq!(network.dialled.lock().unwrap().len(), 1);
+    assert_eq!(network.dialled.lock().expect("no holder panics").len(), 1);
 }
 
 fn policy() -> Policy {
@@ -109,7 +109,7 @@ impl Recorder {
     /// The last answer stays.
     fn answer(&self, host: &str) -> io::Result<Vec<IpAddr>> {
         let answers = NAMES.iter().find(|(name, _)| *name == host).map_or(PUBLIC, |(_, answers)| answers);
-        let mut looked_up = self.looked_up.lock().unwrap();
+        let mut looked_up = self.looked_up.lock().expect("no holder panics");
         let turn = looked_up.entry(host.to_owned()).or_default();
         let answer = answers[(*turn).min(answers.len() - 1)];
         *turn += 1;
@@ -123,7 +123,7 @@ impl Network for Recorder {
     }
 
     fn dial(&self, address: SocketAddr) -> NetworkFuture<'_, TcpStream> {
-        self.dialled.lock().unwrap().push(address);
+        self.dialled.lock().expect("no holder panics").push(address);
         Box::pin(TcpStream::connect(self.receiver))
     }
 }
