@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 /// A function's configuration and the program that answers for it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Function {
@@ -20,6 +22,7 @@ pub struct Function {
     /// 128 to 10,240 MB. Reported to the function, not enforced.
     pub memory_mb: u32,
     pub reserved_concurrency: Option<u32>,
+    pub events: FunctionEvents,
 }
 
 /// A process to start for each execution environment.
@@ -37,3 +40,49 @@ pub struct Program {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("unavailable ({0})")]
 pub struct Unavailable(pub String);
+
+/// What is done with a function's asynchronous events, as its template says. Calls of the API may have changed the first
+/// and the last.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct FunctionEvents {
+    /// `None`: there is no event-invoke-config, and AWS's defaults hold.
+    pub config: Option<EventInvokeConfig>,
+    /// The ARN of the queue for events that failed: `DeadLetterConfig.TargetArn`.
+    pub dead_letter: Option<String>,
+    pub recursive_loop: RecursiveLoop,
+}
+
+/// Lambda's `EventInvokeConfig`. What is `None` was not set.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct EventInvokeConfig {
+    /// 0 to 2; AWS's default is 2.
+    pub maximum_retry_attempts: Option<u32>,
+    /// 60 to 21,600 s; the default is the most.
+    pub maximum_event_age_s: Option<u32>,
+    /// An ARN.
+    pub on_success: Option<String>,
+    /// An ARN.
+    pub on_failure: Option<String>,
+}
+
+/// What happens to a function that calls itself again and again: `RecursiveLoop`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum RecursiveLoop {
+    #[default]
+    Terminate,
+    Allow,
+}
+
+impl RecursiveLoop {
+    /// Lambda's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Terminate => "Terminate",
+            Self::Allow => "Allow",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Terminate, Self::Allow].into_iter().find(|known| known.as_str() == word)
+    }
+}

@@ -1,19 +1,17 @@
 //! What an `Invoke` must pass before it runs, in the order in which AWS looks.
 
-use std::{collections::HashMap, sync::Arc, time::SystemTime};
+use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::HeaderValue;
 use lambda_protocol::{
     api_error::{ApiError, ErrorCode},
-    function::{FunctionArn, Qualifier},
+    function::{FunctionArn, FunctionRef, Qualifier},
     invoke::Invoke,
     json,
-    quotas::SYNC_REQUEST_BYTES,
-    trace::Trace,
+    quotas::{EVENT_REQUEST_BYTES, INVOKE_ASYNC_REQUEST_BYTES, SYNC_REQUEST_BYTES},
 };
-use uuid::Uuid;
 
 use crate::{environment::VERSION, function::Function, settings::Settings};
 
@@ -59,19 +57,13 @@ impl Functions {
     /// # Errors
     /// It is another region's or account's, or there is no such function or qualifier.
     pub(crate) fn find(&self, invoke: &Invoke, settings: &Settings) -> Result<usize, ApiError> {
-        let (region, account) = (&*settings.region, &*settings.account);
         let meant = &invoke.function;
-        if let Some(theirs) = meant.region.as_deref().filter(|theirs| *theirs != region) {
-            return Err(ApiError::wrong_region(theirs, region));
-        }
         let qualifier = invoke.effective_qualifier().map_or(Qualifier::LATEST, Qualifier::as_str);
+        check_place(meant, Some(qualifier), settings)?;
+        let (region, account) = (&*settings.region, &*settings.account);
         let arn = FunctionArn { region, account, name: &meant.name, qualifier: Some(qualifier) };
-        if let Some(theirs) = meant.account.as_deref().filter(|theirs| *theirs != account) {
-            let user = format!("arn:aws:iam::{account}:root");
-            return Err(ApiError::access_denied(&user, &FunctionArn { account: theirs, ..arn }));
-        }
-        let place = match (self.by_name.get(&meant.name), &*self.all) {
-            (Some(place), _) => Some(*place),
+        let place = match (self.named(&meant.name), &*self.all) {
+            (Some(place), _) => Some(place),
             (None, [_]) if meant.name == ONLY_FUNCTION => Some(0),
             (None, _) => None,
         };
@@ -79,13 +71,46 @@ impl Functions {
     }
 }
 
+/// # Errors
+/// The function is another region's or account's.
+pub(crate) fn check_place(
+    meant: &FunctionRef,
+    qualifier: Option<&str>,
+    settings: &Settings,
+) -> Result<(), ApiError> {
+    let (region, account) = (&*settings.region, &*settings.account);
+    if let Some(theirs) = meant.region.as_deref().filter(|theirs| *theirs != region) {
+        return Err(ApiError::wrong_region(theirs, region));
+    }
+    if let Some(theirs) = meant.account.as_deref().filter(|theirs| *theirs != account) {
+        let user = format!("arn:aws:iam::{account}:root");
+        let arn = FunctionArn { region, account: theirs, name: &meant.name, qualifier };
+        return Err(ApiError::access_denied(&user, &arn));
+    }
+    Ok(())
+}
+
+/// What a payload is for, as far as its size goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    Synchronous,
+    Event,
+    /// The deprecated call.
+    InvokeAsync,
+}
+
 /// The payload, an empty one as the `{}` that it stands for.
 ///
 /// # Errors
 /// It is too large or no JSON.
-pub(crate) fn check_payload(payload: Bytes) -> Result<Bytes, ApiError> {
-    if payload.len() > SYNC_REQUEST_BYTES {
-        return Err(ApiError::too_large_sync());
+pub(crate) fn check_payload(payload: Bytes, kind: Kind) -> Result<Bytes, ApiError> {
+    match (kind, payload.len()) {
+        (_, bytes) if bytes > SYNC_REQUEST_BYTES => return Err(ApiError::too_large_sync()),
+        (Kind::Event, bytes) if bytes > EVENT_REQUEST_BYTES => return Err(ApiError::too_large_event(bytes)),
+        (Kind::InvokeAsync, bytes) if bytes > INVOKE_ASYNC_REQUEST_BYTES => {
+            return Err(ApiError::too_large_invoke_async(bytes, INVOKE_ASYNC_REQUEST_BYTES));
+        }
+        (Kind::Synchronous | Kind::Event | Kind::InvokeAsync, _) => {}
     }
     if payload.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
@@ -94,35 +119,18 @@ pub(crate) fn check_payload(payload: Bytes) -> Result<Bytes, ApiError> {
     Ok(payload)
 }
 
-/// What stands in for `InvocationType: Event` until it is built. Not a 5xx, which SDKs would try again.
+/// For a service that keeps no events. Not a 5xx, which SDKs would try again.
 pub(crate) fn asynchronous_unavailable() -> ApiError {
-    let text = "Asynchronous invocation (InvocationType Event) is not available in this local Lambda yet. Use \
-                RequestResponse.";
+    let text = "Asynchronous invocation (InvocationType Event) needs a place to keep events, and this local Lambda has \
+                none. Use RequestResponse.";
     ApiError::new(ErrorCode::InvalidParameterValue, text)
 }
 
 /// The function's ARN as the caller named it: with a qualifier only if there was one.
-pub(crate) fn invoked_arn(function: &Function, invoke: &Invoke, settings: &Settings) -> HeaderValue {
-    let arn = FunctionArn {
-        region: &settings.region,
-        account: &settings.account,
-        name: &function.name,
-        qualifier: invoke.effective_qualifier().map(Qualifier::as_str),
-    };
+pub(crate) fn invoked_arn(name: &str, qualifier: Option<&str>, settings: &Settings) -> HeaderValue {
+    let (region, account) = (&*settings.region, &*settings.account);
+    let arn = FunctionArn { region, account, name, qualifier };
     HeaderValue::try_from(arn.to_string()).expect("names, regions and accounts are ASCII by their checks")
-}
-
-/// The traces for the function and for the caller: the caller's own, continued, or one made of the request id.
-pub(crate) fn traces(invoke: &Invoke, request_id: Uuid, now: SystemTime) -> (HeaderValue, HeaderValue) {
-    let given = invoke.trace.as_ref().and_then(|trace| trace.to_str().ok()).and_then(Trace::parse);
-    let [_, _, _, _, random @ ..] = *request_id.as_bytes();
-    let mut trace = given.unwrap_or_else(|| Trace::new(now, random));
-    let (_, low) = request_id.as_u64_pair();
-    trace.sampled.get_or_insert(false);
-    trace.parent = Some(low);
-    let function = trace.to_header();
-    (trace.parent, trace.lineage) = (None, None);
-    (function, trace.to_header())
 }
 
 /// How `cargo lambda invoke` calls "the only function" when it is given no name.
@@ -134,7 +142,6 @@ mod tests {
 
     use super::*;
     use crate::function::Unavailable;
-    use lambda_protocol::function::FunctionRef;
 
     fn function(name: &str) -> Function {
         Function {
@@ -146,6 +153,7 @@ mod tests {
             timeout: Duration::from_secs(3),
             memory_mb: 128,
             reserved_concurrency: None,
+            events: crate::function::FunctionEvents::default(),
         }
     }
 
@@ -199,15 +207,15 @@ mod tests {
 
     #[test]
     fn an_empty_payload_stands_for_an_empty_object() {
-        assert_eq!(check_payload(Bytes::new()).unwrap(), "{}");
-        assert_eq!(check_payload(Bytes::from_static(b" [1] ")).unwrap(), " [1] ");
+        assert_eq!(check_payload(Bytes::new(), Kind::Event).unwrap(), "{}");
+        assert_eq!(check_payload(Bytes::from_static(b" [1] "), Kind::Event).unwrap(), " [1] ");
     }
 
     #[test]
     fn a_payload_is_json_of_bounded_size() {
-        let error = check_payload(Bytes::from_static(b"{")).unwrap_err();
+        let error = check_payload(Bytes::from_static(b"{"), Kind::Synchronous).unwrap_err();
         assert!(error.message.starts_with("Could not parse request body into json: Could not parse payload"));
-        let error = check_payload(vec![b' '; SYNC_REQUEST_BYTES + 1].into()).unwrap_err();
+        let error = check_payload(vec![b' '; SYNC_REQUEST_BYTES + 1].into(), Kind::Synchronous).unwrap_err();
         assert_eq!(error.code, ErrorCode::RequestEntityTooLarge);
     }
 
@@ -215,19 +223,9 @@ mod tests {
     fn an_arn_has_a_qualifier_only_if_the_caller_gave_one() {
         let arn = |meant| {
             let invoke = Invoke::new(FunctionRef::parse(meant).unwrap());
-            invoked_arn(&function("one"), &invoke, &Settings::default())
+            invoked_arn("one", invoke.effective_qualifier().map(Qualifier::as_str), &Settings::default())
         };
         assert_eq!(arn("one"), "arn:aws:lambda:us-east-1:000000000000:function:one");
         assert_eq!(arn("one:$LATEST"), "arn:aws:lambda:us-east-1:000000000000:function:one:$LATEST");
-    }
-
-    #[test]
-    fn a_callers_trace_is_continued() {
-        let mut invoke = Invoke::new(FunctionRef::new("one"));
-        let root = "Root=1-5759e988-bd862e3fe1be46a994272793";
-        invoke.trace = Some(HeaderValue::from_static("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"));
-        let (function, caller) = traces(&invoke, Uuid::from_u128(7), SystemTime::UNIX_EPOCH);
-        assert_eq!(function, format!("{root};Parent=0000000000000007;Sampled=1"));
-        assert_eq!(caller, format!("{root};Sampled=1"));
     }
 }

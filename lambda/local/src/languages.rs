@@ -78,8 +78,16 @@ pub async fn prepare(functions: Vec<TemplateFunction>, tools: &Tools, mode: Buil
             }
             None => languages.program(&function).await,
         };
-        let TemplateFunction { name, source, variables, timeout, memory_mb, reserved_concurrency, .. } =
-            function;
+        let TemplateFunction {
+            name,
+            source,
+            variables,
+            timeout,
+            memory_mb,
+            reserved_concurrency,
+            events,
+            ..
+        } = function;
         let (runtime, handler) = (source.runtime, source.handler);
         ready.push(Function {
             name,
@@ -90,6 +98,7 @@ pub async fn prepare(functions: Vec<TemplateFunction>, tools: &Tools, mode: Buil
             timeout,
             memory_mb,
             reserved_concurrency,
+            events,
         });
     }
     ready

@@ -2,17 +2,20 @@
 //!
 //! ```text
 //! Invoke ─► service (checks, in AWS's order) ─► pool (concurrency, reuse) ─► environment ─► Runtime API ─► process
-//!                                                                               └─ warden (spawns, kills, reaps)
+//!                └─► events (queue, retries, destinations) ──► pool …             └─ warden (spawns, kills, reaps)
 //! ```
 
+mod api;
 mod body;
 mod environment;
+pub mod events;
 mod front;
 pub mod function;
 mod invoke;
 pub mod languages;
 mod logs;
 mod pool;
+mod run;
 pub mod rust_build;
 mod service;
 mod settings;

@@ -163,6 +163,13 @@ impl<E, J> Pool<E, J> {
         job
     }
 
+    /// Permits that nobody has.
+    pub(crate) fn free(&self) -> usize {
+        let reserved =
+            self.functions.iter().filter_map(|lane| Some(lane.reserved?.saturating_sub(lane.running)));
+        self.unreserved.saturating_sub(self.unreserved_running) + reserved.sum::<usize>()
+    }
+
     pub(crate) fn has_waiting(&self) -> bool {
         self.waiting > 0
     }

@@ -3,26 +3,27 @@
 use std::{io, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
+use event_queue::EventQueue;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, request};
 use lambda_protocol::{
     api_error::{ApiError, ErrorCode},
-    fault::Fault,
+    function::Qualifier,
     invoke::{InvocationType, Invoke, InvokeReply, LogType, X_AMZN_REQUEST_ID},
     sigv4::Verifier,
 };
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{net::TcpListener, sync::watch};
 use uuid::Uuid;
 
 use crate::{
-    environment::{Answer, Job, LAMBDA_RUNTIME_COGNITO_IDENTITY, VERSION, id_header},
+    api::{self, House},
+    environment::{LAMBDA_RUNTIME_COGNITO_IDENTITY, VERSION, id_header},
+    events::{EventLog, SqsQueue, config::Configs, envelope::Envelope, inbox, worker::Worker},
     front,
-    function::{Function, Unavailable},
-    invoke::{self, Functions},
+    function::{Function, RecursiveLoop},
+    invoke::{self, Functions, Kind},
     logs::LogSink,
-    pool::{
-        Refusal,
-        driver::{Closing, Driver},
-    },
+    pool::driver::{Closing, Driver},
+    run::{Call, Runner, Traces, continued},
     settings::Settings,
     warden::Warden,
 };
@@ -31,30 +32,48 @@ use crate::{
 /// or until its warden ends with this process.
 #[derive(Clone, Debug)]
 pub struct LocalLambda {
-    functions: Arc<Functions>,
-    driver: Arc<Driver>,
+    runner: Runner,
+    configs: Arc<Configs>,
+    events: Option<Events>,
     verifier: Option<Arc<Verifier>>,
 }
 
+/// Where events are kept, and whoever runs them.
+#[derive(Clone, Debug)]
+struct Events {
+    queue: EventQueue,
+    /// Closed when the worker has ended.
+    worker: watch::Receiver<()>,
+}
+
 impl LocalLambda {
-    /// Starts the service. Functions are started when they are first invoked.
+    /// Starts the service. Functions are started when they are first invoked, and by the events that are due.
     ///
     /// # Panics
     /// Outside a Tokio runtime with time and I/O enabled; that is where environments will live.
     ///
     /// # Errors
-    /// `InvalidInput`: region or account are none.
+    /// `InvalidInput`: region, account or scale are none. Else: the events' database cannot be read.
     pub fn start(
-        settings: Settings,
+        mut settings: Settings,
         functions: Vec<Function>,
         warden: Warden,
         logs: LogSink,
     ) -> io::Result<Self> {
         settings.check().map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
+        let queue = settings.events.take();
+        let configs = Configs::load(queue.clone(), functions.iter(), SystemTime::now());
+        let configs = Arc::new(configs.map_err(io::Error::other)?);
         let functions = Arc::new(Functions::new(functions));
         let verifier = settings.verifier().map(Arc::new);
         let driver = Driver::start(settings, Arc::clone(&functions), warden, logs);
-        Ok(Self { functions, driver, verifier })
+        let runner = Runner { functions, driver };
+        let events = queue.map(|queue| {
+            let (runner, configs) = (runner.clone(), Arc::clone(&configs));
+            let worker = Worker { queue: queue.clone(), runner, configs }.start();
+            Events { queue, worker }
+        });
+        Ok(Self { runner, configs, events, verifier })
     }
 
     /// Answers a request of Lambda's HTTP API as the socket would. The future may be dropped: an invocation that
@@ -73,30 +92,47 @@ impl LocalLambda {
 
     /// In the order in which they were given.
     pub fn functions(&self) -> Vec<Arc<Function>> {
-        self.functions.all().collect()
+        self.runner.functions.all().collect()
     }
 
     /// From now on `function` answers for the one of its name: calls that run finish on the old one, those that come
-    /// run on the new one, and nothing is dropped. The reservation stays as it was. False: there is none of that name.
+    /// run on the new one, events that wait among them, and nothing is dropped. The reservation and what is done about
+    /// events stay as they were. False: there is none of that name.
     pub fn replace(&self, function: Function) -> bool {
-        let Some(at) = self.functions.named(&function.name) else { return false };
-        self.driver.replace(at, function);
+        let Some(at) = self.runner.functions.named(&function.name) else { return false };
+        let events = self.runner.functions.get(at).events.clone();
+        self.runner.driver.replace(at, Function { events, ..function });
         true
     }
 
+    /// The events that wait, run or are dead. `None`: this service keeps none.
+    pub fn events(&self) -> Option<EventLog> {
+        self.events.as_ref().map(|events| EventLog::new(events.queue.clone()))
+    }
+
+    /// The SQS queue of this ARN, where destinations and dead letters go. `None`: this service keeps none, or it is no such
+    /// ARN.
+    pub fn sqs(&self, arn: &str) -> Option<SqsQueue> {
+        SqsQueue::by_arn(self.events.as_ref()?.queue.clone(), arn)
+    }
+
     /// Takes no further call, kills all environments and returns when nothing is left of them. Calls that are
-    /// running are answered with a `ServiceException`.
+    /// running are answered with a `ServiceException`; events that are running run again at the next start.
     pub async fn shutdown(&self) {
-        self.driver.shut_down().await;
+        self.runner.driver.shut_down().await;
+        if let Some(Events { worker, .. }) = &self.events {
+            // It says nothing and ends.
+            let _ = worker.clone().changed().await;
+        }
     }
 
     /// Returns when the warden is gone, and with it every function: no call can run any more.
     pub async fn warden_gone(&self) {
-        self.driver.warden.gone().await;
+        self.runner.driver.warden.gone().await;
     }
 
     pub(crate) fn closing(&self) -> Closing {
-        self.driver.closing()
+        self.runner.driver.closing()
     }
 
     /// Present where a request must be signed.
@@ -109,20 +145,37 @@ impl LocalLambda {
     /// # Errors
     /// The request goes no further.
     pub(crate) fn admit(&self, head: &request::Parts) -> Result<Admitted, Refused> {
-        let invoke = match Invoke::decode(head) {
+        if let Some(call) = api::Call::route(head) {
+            return Ok(Admitted { request_id: Uuid::new_v4(), wanted: Wanted::Configure(call) });
+        }
+        let (kind, decoded) = match api::invoke_async(head) {
+            Some(decoded) => (Some(Kind::InvokeAsync), Some(decoded)),
+            None => (None, Invoke::decode(head)),
+        };
+        let invoke = match decoded {
             None => return Err(Refused::unread(unknown_operation())),
             Some(Err(error)) => return Err(Refused::unread(error)),
             Some(Ok(invoke)) => invoke,
         };
+        let kind = kind.unwrap_or(match invoke.invocation_type {
+            InvocationType::RequestResponse | InvocationType::DryRun => Kind::Synchronous,
+            InvocationType::Event => Kind::Event,
+        });
         let request_id = invoke.request_id.unwrap_or_else(Uuid::new_v4);
         let admit = || {
-            let at = self.functions.find(&invoke, &self.driver.settings)?;
-            Ok((at, invoke.client_context_json()?))
+            let at = self.runner.functions.find(&invoke, &self.runner.driver.settings)?;
+            let client_context = match kind {
+                Kind::Synchronous => invoke.client_context_json()?,
+                // Events have none, and what is there is not looked at.
+                Kind::Event | Kind::InvokeAsync => None,
+            };
+            Ok((at, client_context))
         };
         match admit() {
             Ok((at, client_context)) => {
                 let cognito_identity = cognito_identity(&head.headers);
-                Ok(Admitted { at, client_context, cognito_identity, request_id, invoke })
+                let invocation = Invocation { at, kind, client_context, cognito_identity, invoke };
+                Ok(Admitted { request_id, wanted: Wanted::Invoke(Box::new(invocation)) })
             }
             Err(error) => Err(Refused { error, request_id }),
         }
@@ -130,64 +183,123 @@ impl LocalLambda {
 
     /// The rest: the payload's checks, and the function.
     pub(crate) async fn run(&self, admitted: Admitted, payload: Bytes) -> Response<Bytes> {
-        let request_id = admitted.request_id;
-        let payload = match invoke::check_payload(payload) {
-            Ok(payload) => payload,
-            Err(error) => return Refused { error, request_id }.answer(),
-        };
-        let outcome = match admitted.invoke.invocation_type {
-            InvocationType::RequestResponse => self.run_and_wait(admitted, payload).await,
-            InvocationType::Event => Err(invoke::asynchronous_unavailable()),
-            InvocationType::DryRun => Ok(bare(InvocationType::DryRun.success(), request_id)),
+        let Admitted { request_id, wanted } = admitted;
+        let outcome = match wanted {
+            Wanted::Configure(call) => self.configure(call, &payload, request_id).await,
+            Wanted::Invoke(invocation) => self.invoke(*invocation, payload, request_id).await,
         };
         outcome.unwrap_or_else(|error| Refused { error, request_id }.answer())
     }
 
-    async fn run_and_wait(&self, admitted: Admitted, payload: Bytes) -> Result<Response<Bytes>, ApiError> {
-        let Admitted { at, client_context, cognito_identity, request_id, invoke } = admitted;
-        let function = &*self.functions.get(at);
-        let (trace, callers_trace) = invoke::traces(&invoke, request_id, SystemTime::now());
-        let answer = match &function.program {
-            Err(unavailable) => cannot_run(function, unavailable, request_id),
-            Ok(_) => {
-                let (reply, answered) = oneshot::channel();
-                let job = Box::new(Job {
-                    request_id,
-                    payload,
-                    arn: invoke::invoked_arn(function, &invoke, &self.driver.settings),
-                    trace,
-                    client_context,
-                    cognito_identity,
-                    keep_tail: invoke.log_type == LogType::Tail,
-                    reply,
-                });
-                self.driver.invoke(at, job).map_err(refusal)?;
-                answered
-                    .await
-                    .map_err(|_| ApiError::service("The local Lambda could not run the function."))?
-            }
+    async fn configure(
+        &self,
+        call: api::Call,
+        body: &[u8],
+        request_id: Uuid,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let Self { runner: Runner { functions, driver }, configs, .. } = self;
+        let house = House { settings: &driver.settings, functions, configs };
+        let mut response = call.answer(body, house).await?;
+        response.headers_mut().insert(X_AMZN_REQUEST_ID, id_header(request_id));
+        Ok(response)
+    }
+
+    async fn invoke(
+        &self,
+        invocation: Invocation,
+        payload: Bytes,
+        request_id: Uuid,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let payload = invoke::check_payload(payload, invocation.kind)?;
+        match invocation.invoke.invocation_type {
+            InvocationType::RequestResponse => self.run_and_wait(invocation, payload, request_id).await,
+            InvocationType::Event => self.accept(&invocation, payload, request_id).await,
+            InvocationType::DryRun => Ok(bare(InvocationType::DryRun, request_id, None)),
+        }
+    }
+
+    async fn run_and_wait(
+        &self,
+        invocation: Invocation,
+        payload: Bytes,
+        request_id: Uuid,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let Invocation { at, client_context, cognito_identity, invoke, .. } = invocation;
+        let name = self.runner.functions.get(at).name.clone();
+        let traces = Traces::of_call(given_trace(&invoke), &name, request_id, SystemTime::now());
+        if traces.is_loop && self.configs.of(&name).recursive_loop == RecursiveLoop::Terminate {
+            return Err(ApiError::recursive_invocation());
+        }
+        let qualifier = invoke.effective_qualifier().map(Qualifier::as_str);
+        let call = Call {
+            request_id,
+            payload,
+            arn: invoke::invoked_arn(&name, qualifier, &self.runner.driver.settings),
+            trace: traces.function,
+            client_context,
+            cognito_identity,
+            keep_tail: invoke.log_type == LogType::Tail,
         };
+        let answer = self.runner.run(at, call).await?;
         let head = InvokeReply {
             status: StatusCode::OK,
             request_id: Some(id_header(request_id)),
             executed_version: Some(HeaderValue::from_static(VERSION)),
             function_error: answer.failed.then_some(InvokeReply::UNHANDLED),
             log_result: answer.log_result,
-            trace: Some(callers_trace),
+            trace: Some(traces.caller),
         };
         Ok(Response::from_parts(head.encode(), answer.payload))
+    }
+
+    /// Answers once the event is durable.
+    async fn accept(
+        &self,
+        invocation: &Invocation,
+        payload: Bytes,
+        request_id: Uuid,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let Invocation { at, invoke, kind, .. } = invocation;
+        let Some(Events { queue, .. }) = &self.events else {
+            return Err(invoke::asynchronous_unavailable());
+        };
+        let function = self.runner.functions.get(*at);
+        let mut trace = continued(given_trace(invoke), request_id, SystemTime::now());
+        let envelope = Envelope {
+            request_id: request_id.to_string(),
+            qualifier: invoke.effective_qualifier().map(Qualifier::as_str).map(str::to_owned),
+            trace: trace.to_string(),
+            redriven: 0,
+        };
+        inbox::accept(queue, &function.name, &envelope, payload).await?;
+        (trace.parent, trace.lineage) = (None, None);
+        let trace = Some(trace.to_header()).filter(|_| *kind == Kind::Event);
+        Ok(bare(InvocationType::Event, request_id, trace))
     }
 }
 
 /// A request that may be read on.
 #[derive(Debug)]
 pub(crate) struct Admitted {
+    pub(crate) request_id: Uuid,
+    wanted: Wanted,
+}
+
+#[derive(Debug)]
+enum Wanted {
+    Invoke(Box<Invocation>),
+    Configure(api::Call),
+}
+
+/// A call of a function that is there.
+#[derive(Debug)]
+struct Invocation {
     /// The function's place.
     at: usize,
+    kind: Kind,
     invoke: Invoke,
     client_context: Option<HeaderValue>,
     cognito_identity: Option<HeaderValue>,
-    pub(crate) request_id: Uuid,
 }
 
 /// A request that goes no further.
@@ -210,36 +322,21 @@ impl Refused {
     }
 }
 
-fn bare(status: StatusCode, request_id: Uuid) -> Response<Bytes> {
-    let reply = InvokeReply { request_id: Some(id_header(request_id)), ..InvokeReply::new(status) };
+fn bare(kind: InvocationType, request_id: Uuid, trace: Option<HeaderValue>) -> Response<Bytes> {
+    let request_id = Some(id_header(request_id));
+    let reply = InvokeReply { request_id, trace, ..InvokeReply::new(kind.success()) };
     Response::from_parts(reply.encode(), Bytes::new())
 }
 
-fn refusal(refusal: Refusal) -> ApiError {
-    match refusal {
-        Refusal::Throttled(reason) => ApiError::throttled(reason),
-        Refusal::Closed => ApiError::service("The local Lambda is shutting down."),
-    }
-}
-
-/// A function whose language or package is missing is there, but fails, and says what to do about it.
-fn cannot_run(function: &Function, Unavailable(install): &Unavailable, request_id: Uuid) -> Answer {
-    let fault = Fault {
-        error_type: Some("Runtime.InvalidEntrypoint".to_owned()),
-        error_message: Some(format!(
-            "RequestId: {request_id} Error: {} cannot run on this machine: {install}",
-            function.name
-        )),
-        trace: Vec::new(),
-    };
-    Answer { payload: fault.encode().into(), failed: true, log_result: None }
+fn given_trace(invoke: &Invoke) -> Option<&str> {
+    invoke.trace.as_ref()?.to_str().ok()
 }
 
 /// What AWS's front doors call a request that no operation answers.
 fn unknown_operation() -> ApiError {
     let name = "UnknownOperationException".to_owned();
-    let text =
-        "This local Lambda answers POST /2015-03-31/functions/{FunctionName}/invocations and nothing else.";
+    let text = "This local Lambda answers Invoke, InvokeAsync, and the calls of the event-invoke-config and the \
+                recursion-config, and nothing else.";
     ApiError::new(ErrorCode::Other { name, status: StatusCode::NOT_FOUND }, text)
 }
 

@@ -2,6 +2,7 @@
 
 use std::{ffi::OsString, time::Duration};
 
+use event_queue::EventQueue;
 use lambda_protocol::sigv4::{Credentials, Verifier};
 
 /// The account that the service stands in for, and its limits.
@@ -28,6 +29,12 @@ pub struct Settings {
     pub path: OsString,
     /// Whose requests are answered on the socket. Default: everybody's.
     pub signatures: Signatures,
+    /// Where asynchronous events are kept, with all that follows from them, whatever happens to this process. Default:
+    /// nowhere, and such calls are refused.
+    pub events: Option<EventQueue>,
+    /// What the waits of asynchronous events are multiplied with: 1 and 2 minutes before a retry, 1 s to 5 minutes for
+    /// a place, and the age at which an event is given up (60 s to 6 h). Greater than 0. Default: 1, which is AWS's.
+    pub wait_scale: f64,
 }
 
 /// What is asked of those who call on the socket. Calls from within the process are not asked.
@@ -51,6 +58,9 @@ impl Settings {
         if self.account.len() != ACCOUNT_DIGITS || !self.account.bytes().all(|b| b.is_ascii_digit()) {
             return Err("the account must have 12 digits");
         }
+        if !(self.wait_scale > 0.0 && self.wait_scale <= MAX_WAIT_SCALE) {
+            return Err("the scale of waits must be greater than 0, and at most 1000");
+        }
         Ok(())
     }
 
@@ -69,6 +79,9 @@ impl Settings {
 
 const ACCOUNT_DIGITS: usize = 12;
 
+/// Ours: beyond it, six hours are most of a year.
+const MAX_WAIT_SCALE: f64 = 1_000.0;
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -80,6 +93,8 @@ impl Default for Settings {
             endpoint: None,
             path: OsString::new(),
             signatures: Signatures::Ignored,
+            events: None,
+            wait_scale: 1.0,
         }
     }
 }

@@ -7,6 +7,7 @@
 //! text ─► tree (YAML, short forms made long) ─► document (sections) ─► evaluator (intrinsics) ─► functions
 //! ```
 
+mod asynchronous;
 mod conditions;
 mod document;
 mod evaluator;
@@ -31,7 +32,7 @@ use std::{
 
 pub use findings::{Mistake, Mistakes, Note, Place};
 
-use crate::function::Unavailable;
+use crate::function::{FunctionEvents, Unavailable};
 use document::{Document, Kind};
 use evaluator::Evaluator;
 use findings::{Findings, Group};
@@ -60,6 +61,7 @@ pub struct TemplateFunction {
     pub memory_mb: u32,
     pub reserved_concurrency: Option<u32>,
     pub variables: BTreeMap<String, String>,
+    pub events: FunctionEvents,
     pub source: Source,
 }
 
@@ -120,6 +122,9 @@ fn functions(evaluator: &mut Evaluator<'_>, folder: &Path) -> Vec<TemplateFuncti
     let mut names = HashMap::new();
     for resource in &document.resources {
         let Ok(true) = evaluator.exists(resource) else { continue };
+        if resource.kind == Kind::Other(stand_in::SQS_QUEUE) {
+            continue;
+        }
         if let Kind::Other(kind) = resource.kind {
             let group = Group::ResourceType(kind.to_owned());
             evaluator.found.note_member(group, resource.place, resource.id);
@@ -148,6 +153,7 @@ impl fmt::Debug for TemplateFunction {
             .field("memory_mb", &self.memory_mb)
             .field("reserved_concurrency", &self.reserved_concurrency)
             .field("variables", &self.variables.keys())
+            .field("events", &self.events)
             .field("source", &self.source)
             .finish_non_exhaustive()
     }

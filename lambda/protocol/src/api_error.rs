@@ -10,6 +10,7 @@ use http::{
 
 use crate::json::{object, text};
 
+mod asynchronous;
 mod code;
 mod texts;
 

@@ -34,8 +34,11 @@ impl FunctionRef {
         Self::check(text).map_err(|violations| validation::error(&violations))
     }
 
-    /// The pattern and the length are judged apart, so that both can be told.
-    pub(crate) fn check(text: &str) -> Result<Self, Vec<Violation>> {
+    /// [`parse`](Self::parse) for calls with more parameters. The pattern and the length are judged apart.
+    ///
+    /// # Errors
+    /// Every constraint that it breaks, to be told together with those of the other parameters.
+    pub fn check(text: &str) -> Result<Self, Vec<Violation>> {
         let mut violations = Vec::new();
         let parsed = take_apart(text);
         if parsed.is_none() {
@@ -48,6 +51,22 @@ impl FunctionRef {
             Some(parsed) if violations.is_empty() => Ok(parsed),
             Some(_) | None => Err(violations),
         }
+    }
+
+    /// A name or ARN without a qualifier, as calls that configure a whole function take it.
+    ///
+    /// # Errors
+    /// Every constraint that it breaks.
+    pub fn check_unqualified(text: &str) -> Result<Self, Vec<Violation>> {
+        let mut violations = Vec::new();
+        let parsed = take_apart(text).filter(|it| it.qualifier.is_none() && !it.name.contains('.'));
+        if parsed.is_none() {
+            violations.push(Violation::pattern(text, FUNCTION_NAME, UNQUALIFIED_PATTERN));
+        }
+        if text.len() > MAX_UNQUALIFIED_BYTES {
+            violations.push(Violation::too_long(text, FUNCTION_NAME, MAX_UNQUALIFIED_BYTES));
+        }
+        parsed.filter(|_| violations.is_empty()).ok_or(violations)
     }
 }
 
@@ -96,7 +115,9 @@ impl Qualifier {
         &self.0
     }
 
-    pub(crate) fn check(text: &str) -> Result<Self, Vec<Violation>> {
+    /// # Errors
+    /// Every constraint that it breaks, to be told with those of other parameters.
+    pub fn check(text: &str) -> Result<Self, Vec<Violation>> {
         let mut violations = Vec::new();
         let plain = |b: u8| is_alias_byte(b) || b == b'$';
         if text != LATEST_PUBLISHED && (text.is_empty() || !text.bytes().all(plain)) {
@@ -140,6 +161,9 @@ impl fmt::Display for FunctionArn<'_> {
 
 /// Longest name or ARN that `Invoke` takes, in bytes. Source: Lambda's service model, `NamespacedFunctionName`.
 pub const MAX_REF_BYTES: usize = 256;
+/// Longest name or ARN that calls take which configure a function, in bytes. Source: service model,
+/// `UnqualifiedFunctionName`.
+pub const MAX_UNQUALIFIED_BYTES: usize = 140;
 /// Longest qualifier, in bytes. Source: Lambda's service model, `NumericLatestPublishedOrAliasQualifier`.
 pub const MAX_QUALIFIER_BYTES: usize = 128;
 
@@ -149,6 +173,8 @@ const LATEST_PUBLISHED: &str = "$LATEST.PUBLISHED";
 
 /// Quoted by `ValidationException`; [`take_apart`] is its matcher.
 const FUNCTION_PATTERN: &str = r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?";
+/// Quoted by `ValidationException`: [`FUNCTION_PATTERN`] without dots and qualifier.
+const UNQUALIFIED_PATTERN: &str = r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)";
 /// Quoted by `ValidationException`; [`Qualifier::check`] is its matcher.
 const QUALIFIER_PATTERN: &str = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+";
 

@@ -20,4 +20,4 @@ pub mod quotas;
 pub mod runtime_api;
 pub mod sigv4;
 pub mod trace;
-mod validation;
+pub mod validation;

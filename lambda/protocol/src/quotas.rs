@@ -10,6 +10,8 @@ pub const SYNC_REQUEST_BYTES: usize = 6_291_456;
 pub const SYNC_RESPONSE_BYTES: usize = 6_291_556;
 /// Body of an `Event` invoke, bytes: 1 MiB (262,144 before October 2025). Source: the service's 413 text.
 pub const EVENT_REQUEST_BYTES: usize = 1_048_576;
+/// Body of the deprecated `InvokeAsync`, bytes: 256 KiB. Source: API reference, `InvokeAsync`.
+pub const INVOKE_ASYNC_REQUEST_BYTES: usize = 262_144;
 /// A streamed response, bytes: 200 MiB. Source: quotas page.
 pub const STREAM_RESPONSE_BYTES: u64 = 209_715_200;
 /// `X-Amz-Client-Context`, bytes of base64. Source: service model.
@@ -42,3 +44,14 @@ pub const MEMORY_DEFAULT_MB: u32 = 128;
 pub const ACCOUNT_CONCURRENCY: u32 = 1000;
 /// What reservations must leave to functions without one. Source: developer guide, "Reserved concurrency".
 pub const UNRESERVED_CONCURRENCY_MIN: u32 = 100;
+
+/// Further attempts of an event whose function failed. Source: service model, `MaximumRetryAttempts`.
+pub const EVENT_RETRIES_MAX: u32 = 2;
+/// Source: API reference, `PutFunctionEventInvokeConfig`.
+pub const EVENT_RETRIES_DEFAULT: u32 = 2;
+/// Seconds. Source: service model, `MaximumEventAgeInSeconds`.
+pub const EVENT_AGE_MIN_S: u32 = 60;
+/// Seconds; also the default. Source: service model, `MaximumEventAgeInSeconds`.
+pub const EVENT_AGE_MAX_S: u32 = 21_600;
+/// One SQS message, body and attributes, bytes: 1 MiB. Source: SQS quotas page, since August 2025.
+pub const SQS_MESSAGE_BYTES: usize = 1_048_576;

@@ -6,33 +6,54 @@ use crate::api_error::{ApiError, ErrorCode};
 
 /// One broken constraint.
 #[derive(Debug)]
-pub(crate) struct Violation(String);
+pub struct Violation(String);
 
 impl Violation {
     /// `field` is the model's name of the parameter, as AWS spells it in the text.
-    pub(crate) fn new(value: &str, field: &str, constraint: impl Display) -> Self {
+    pub fn new(value: &str, field: &str, constraint: impl Display) -> Self {
         Self(format!("Value '{value}' at '{field}' failed to satisfy constraint: {constraint}"))
     }
 
-    pub(crate) fn pattern(value: &str, field: &str, pattern: &str) -> Self {
+    /// A member that must be there is not.
+    pub fn missing(field: &str) -> Self {
+        Self(format!("Value null at '{field}' failed to satisfy constraint: Member must not be null"))
+    }
+
+    pub fn pattern(value: &str, field: &str, pattern: &str) -> Self {
         Self::new(value, field, format_args!("Member must satisfy regular expression pattern: {pattern}"))
     }
 
-    pub(crate) fn too_long(value: &str, field: &str, most: usize) -> Self {
+    pub fn too_long(value: &str, field: &str, most: usize) -> Self {
         Self::new(value, field, format_args!("Member must have length less than or equal to {most}"))
     }
 
-    pub(crate) fn too_short(value: &str, field: &str, least: usize) -> Self {
+    pub fn too_short(value: &str, field: &str, least: usize) -> Self {
         Self::new(value, field, format_args!("Member must have length greater than or equal to {least}"))
     }
 
-    pub(crate) fn not_in_set(value: &str, field: &str, set: &str) -> Self {
+    pub fn too_great(value: impl Display, field: &str, most: u32) -> Self {
+        Self::new(
+            &value.to_string(),
+            field,
+            format_args!("Member must have value less than or equal to {most}"),
+        )
+    }
+
+    pub fn too_small(value: impl Display, field: &str, least: u32) -> Self {
+        Self::new(
+            &value.to_string(),
+            field,
+            format_args!("Member must have value greater than or equal to {least}"),
+        )
+    }
+
+    pub fn not_in_set(value: &str, field: &str, set: &str) -> Self {
         Self::new(value, field, format_args!("Member must satisfy enum value set: [{set}]"))
     }
 }
 
 /// The error that tells all of `violations`, in their order.
-pub(crate) fn error(violations: &[Violation]) -> ApiError {
+pub fn error(violations: &[Violation]) -> ApiError {
     let noun = if violations.len() == 1 { "error" } else { "errors" };
     let mut message = format!("{} validation {noun} detected: ", violations.len());
     for (index, Violation(text)) in violations.iter().enumerate() {

@@ -127,6 +127,7 @@ mod tests {
             timeout: Duration::from_secs(3),
             memory_mb: 256,
             reserved_concurrency: None,
+            events: crate::function::FunctionEvents::default(),
         };
         let settings = Settings { path: "/home/me/bin".into(), ..Settings::default() };
         let text = |text: OsString| text.into_string().unwrap();

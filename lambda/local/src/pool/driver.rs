@@ -31,6 +31,8 @@ pub(crate) struct Driver {
     pool: Mutex<Pool<Arc<Environment>, Box<Job>>>,
     /// Rung when the pool's alarm is set to an earlier time.
     alarm: Notify,
+    /// Rung when an invocation has its answer, so that another may run.
+    pub(crate) freed: Notify,
     /// Environments whose supervisor has not finished.
     alive: watch::Sender<usize>,
     closing: watch::Sender<bool>,
@@ -61,6 +63,7 @@ impl Driver {
             sink,
             pool: Mutex::new(pool),
             alarm: Notify::new(),
+            freed: Notify::new(),
             alive: watch::Sender::new(0),
             closing: watch::Sender::new(false),
             runtime: Handle::current(),
@@ -108,6 +111,12 @@ impl Driver {
     /// An invocation has its answer; its environment may have more to do before it asks for work.
     pub(crate) fn answered(&self, function: usize) {
         self.with_pool(|pool, now| pool.answered(function, now));
+        self.freed.notify_one();
+    }
+
+    /// Invocations that may begin now, over all functions. A single function may have no place all the same.
+    pub(crate) fn free(&self) -> usize {
+        self.with_pool(|pool, _| pool.free())
     }
 
     /// The first start failed. The invocation, if one waits, within which to try again.
@@ -147,6 +156,10 @@ impl Driver {
         }
     }
 
+    pub(crate) fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
     pub(crate) fn closing(&self) -> Closing {
         Closing(self.closing.subscribe())
     }
@@ -154,8 +167,8 @@ impl Driver {
     /// Takes no further invocation, ends all environments, and returns when they have ended.
     pub(crate) async fn shut_down(&self) {
         let waiting = self.with_pool(|pool, _| pool.close());
-        drop(waiting);
         self.closing.send_replace(true);
+        drop(waiting);
         let mut alive = self.alive.subscribe();
         // The sender is part of `self`.
         let _ = alive.wait_for(|environments| *environments == 0).await;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    RustBuild, Source, TemplateFunction,
+    RustBuild, Source, TemplateFunction, asynchronous,
     document::{Kind, Resource},
     evaluator::Evaluator,
     findings::{Group, Place, Reported, did_you_mean},
@@ -38,6 +38,7 @@ pub(super) fn read(
         reader.number("ReservedConcurrentExecutions", limits::RESERVED_CONCURRENCY, "environments");
     let variables = reader.variables();
     let source = reader.source(folder);
+    let events = asynchronous::read(reader.evaluator, resource.id, &reader.properties);
     Ok(TemplateFunction {
         logical_id: resource.id.to_owned(),
         place: resource.place,
@@ -46,6 +47,7 @@ pub(super) fn read(
         memory_mb: memory?.unwrap_or(limits::DEFAULT_MEMORY_MB),
         reserved_concurrency: reserved?,
         variables: variables?,
+        events: events?,
         source: source?,
     })
 }

@@ -92,7 +92,7 @@ impl<'t> Evaluator<'t> {
             },
             Kind::Other(kind) => {
                 let value = StandIn::of(kind).attribute(attribute, &physical);
-                if value.is_some() {
+                if value.is_some() && !StandIn::is_here(kind, attribute) {
                     self.found.note_member(Group::MadeUp, place, &format!("{id}.{attribute}"));
                 }
                 value

@@ -19,6 +19,11 @@ impl StandIn {
         *KNOWN.iter().find(|known| known.kind == kind).unwrap_or(&OTHER)
     }
 
+    /// Whether such an attribute is no stand-in: the embedded Lambda has queues by these names and ARNs.
+    pub(super) fn is_here(kind: &str, attribute: &str) -> bool {
+        kind == SQS_QUEUE && matches!(attribute, "Arn" | "QueueName")
+    }
+
     pub(super) fn reference(self, name: &str) -> String {
         fill(self.reference, name)
     }
@@ -33,6 +38,9 @@ impl StandIn {
 fn fill(pattern: &str, name: &str) -> String {
     pattern.replace("{account}", ACCOUNT).replace("{region}", REGION).replace("{}", name)
 }
+
+/// A type whose resources exist here, as queues that destinations and dead letters go to.
+pub(super) const SQS_QUEUE: &str = "AWS::SQS::Queue";
 
 /// Source: CloudFormation resource reference, "Return values" of each type.
 const KNOWN: &[StandIn] = &[
@@ -88,7 +96,7 @@ const KNOWN: &[StandIn] = &[
         attributes: &[("TopicArn", "arn:aws:sns:{region}:{account}:{}"), ("TopicName", "{}")],
     },
     StandIn {
-        kind: "AWS::SQS::Queue",
+        kind: SQS_QUEUE,
         name_property: "QueueName",
         reference: "https://sqs.{region}.amazonaws.com/{account}/{}",
         attributes: &[

@@ -290,7 +290,6 @@ fn what_is_known_and_has_no_effect_here_is_noted() {
         (10, "stand-in values for what does not exist on this machine: Jobs"),
         (10, "`SECRET` holds a dynamic reference, which only AWS resolves; it is handed on as written"),
         (11, "`BuildMethod: makefile` is not run here: the folder is taken as it lies"),
-        (12, "AWS::SQS::Queue does not exist on this machine (Jobs, More)"),
     ];
     assert_eq!(notes, expected);
 }

@@ -93,6 +93,7 @@ pub(crate) fn function(name: &str) -> Function {
         timeout: Duration::from_secs(10),
         memory_mb: 128,
         reserved_concurrency: None,
+        events: lambda_local::function::FunctionEvents::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Looking at a database while the queue runs: a connection of its own that cannot write.
 
-use std::path::Path;
+use std::{fmt, path::Path};
 
 use rusqlite::{Connection, OpenFlags, params};
 
@@ -26,6 +26,20 @@ pub struct Reader {
 pub struct Cursor {
     due: i64,
     seq: i64,
+}
+
+impl Cursor {
+    /// Reads what `Display` writes. `None`: it is something else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (due, seq) = text.split_once('-')?;
+        Some(Self { due: due.parse().ok()?, seq: seq.parse().ok()? })
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.due, self.seq)
+    }
 }
 
 /// Some of a queue's rows that stand alike, by their due times.
@@ -120,3 +134,15 @@ impl Reader {
 
 /// Pages in memory, for each reader.
 const CACHE_KIB: i64 = 2 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_its_text() {
+        let cursor = Cursor { due: 1_764_025_868_123, seq: 7 };
+        assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
+        assert_eq!(Cursor::parse("1764025868123"), None);
+    }
+}

@@ -48,6 +48,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             memory_mb: 128,
             reserved_concurrency: None,
+            events: lambda_local::function::FunctionEvents::default(),
         }
     }
 

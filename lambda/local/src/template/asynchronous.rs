@@ -1,0 +1,168 @@
+//! What a function resource says about its asynchronous events: `EventInvokeConfig`, `DeadLetterQueue`,
+//! `DeadLetterConfig` and `RecursiveLoop`.
+//!
+//! Sources: SAM developer guide, "EventInvokeConfiguration" and "DeadLetterQueue"; CloudFormation resource reference,
+//! `AWS::Lambda::Function`.
+
+use std::ops::RangeInclusive;
+
+use lambda_protocol::quotas::{EVENT_AGE_MAX_S, EVENT_AGE_MIN_S, EVENT_RETRIES_MAX};
+
+use super::{
+    evaluator::Evaluator,
+    findings::{Place, Reported, did_you_mean},
+    parameters::{ACCOUNT, REGION},
+    tree::{Entry, Node},
+};
+use crate::{
+    events::targets::{Target, is_destination},
+    function::{EventInvokeConfig, FunctionEvents, RecursiveLoop},
+    settings::Settings,
+};
+
+/// `id` is the function's, `properties` are all of its, not evaluated.
+pub(super) fn read(
+    evaluator: &mut Evaluator<'_>,
+    id: &str,
+    properties: &[Entry],
+) -> Result<FunctionEvents, Reported> {
+    let mut reader = Reader { evaluator, id };
+    let mut property = |name: &str| match properties.iter().find(|entry| entry.key == name) {
+        Some(entry) => reader.evaluator.evaluate(&entry.value),
+        None => Ok(None),
+    };
+    let (config, queue) = (property("EventInvokeConfig"), property("DeadLetterQueue"));
+    let (letters, looped) = (property("DeadLetterConfig"), property("RecursiveLoop"));
+    let config = config.and_then(|node| node.map(|node| reader.config(&node)).transpose());
+    let queue = queue.and_then(|node| node.map(|node| reader.dead_letter_queue(&node)).transpose());
+    let letters = letters.and_then(|node| node.map(|node| reader.dead_letter_config(&node)).transpose());
+    let looped = looped.and_then(|node| node.map(|node| reader.recursive_loop(&node)).transpose());
+    Ok(FunctionEvents {
+        config: config?,
+        dead_letter: queue?.or(letters?.flatten()),
+        recursive_loop: looped?.unwrap_or_default(),
+    })
+}
+
+struct Reader<'e, 't> {
+    evaluator: &'e mut Evaluator<'t>,
+    id: &'e str,
+}
+
+impl Reader<'_, '_> {
+    fn config(&mut self, node: &Node) -> Result<EventInvokeConfig, Reported> {
+        let known = ["MaximumEventAgeInSeconds", "MaximumRetryAttempts", "DestinationConfig"];
+        self.check_keys(node, "EventInvokeConfig", &known)?;
+        let retries = self.number(node, "MaximumRetryAttempts", 0..=EVENT_RETRIES_MAX);
+        let age = self.number(node, "MaximumEventAgeInSeconds", EVENT_AGE_MIN_S..=EVENT_AGE_MAX_S);
+        let (mut on_success, mut on_failure) = (Ok(None), Ok(None));
+        if let Some(destinations) = node.get("DestinationConfig") {
+            self.check_keys(destinations, "DestinationConfig", &["OnSuccess", "OnFailure"])?;
+            on_success = self.destination(destinations, "OnSuccess");
+            on_failure = self.destination(destinations, "OnFailure");
+        }
+        Ok(EventInvokeConfig {
+            maximum_retry_attempts: retries?,
+            maximum_event_age_s: age?,
+            on_success: on_success?,
+            on_failure: on_failure?,
+        })
+    }
+
+    /// SAM makes a queue or a topic of its own where none is named.
+    fn destination(&mut self, node: &Node, side: &str) -> Result<Option<String>, Reported> {
+        let Some(node) = node.get(side) else { return Ok(None) };
+        self.check_keys(node, side, &["Type", "Destination"])?;
+        let kind = self.text(node, "Type")?.map(|(_, kind)| kind);
+        if let Some((place, arn)) = self.text(node, "Destination")? {
+            return self.arn(place, &format!("{side}.Destination"), arn).map(Some);
+        }
+        let service = match kind.as_deref() {
+            Some("SQS") => "sqs",
+            Some("SNS") => "sns",
+            _ => {
+                let message =
+                    format!("`{side}` has no `Destination`, which only `Type: SQS` and `SNS` may omit");
+                return Err(self.evaluator.found.mistake(node.place, message));
+            }
+        };
+        let made = if service == "sqs" { "Queue" } else { "Topic" };
+        let arn = format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{}EventInvokeConfig{side}{made}", self.id);
+        self.arn(node.place, side, arn).map(Some)
+    }
+
+    fn dead_letter_queue(&mut self, node: &Node) -> Result<String, Reported> {
+        self.check_keys(node, "DeadLetterQueue", &["Type", "TargetArn"])?;
+        match self.text(node, "TargetArn")? {
+            Some((place, arn)) => self.arn(place, "TargetArn", arn),
+            None => Err(self.evaluator.found.mistake(node.place, "`DeadLetterQueue` has no `TargetArn`")),
+        }
+    }
+
+    fn dead_letter_config(&mut self, node: &Node) -> Result<Option<String>, Reported> {
+        self.check_keys(node, "DeadLetterConfig", &["TargetArn"])?;
+        match self.text(node, "TargetArn")? {
+            Some((place, arn)) => self.arn(place, "TargetArn", arn).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn recursive_loop(&mut self, node: &Node) -> Result<RecursiveLoop, Reported> {
+        node.as_text().and_then(RecursiveLoop::parse).ok_or_else(|| {
+            self.evaluator.found.mistake(node.place, "`RecursiveLoop` is `Allow` or `Terminate`")
+        })
+    }
+
+    /// What is not here is no mistake, but what goes there does not get there.
+    fn arn(&mut self, place: Place, name: &str, arn: String) -> Result<String, Reported> {
+        if arn.is_empty() || !is_destination(&arn) {
+            let message = format!("`{name}` is an ARN, not `{arn}`");
+            return Err(self.evaluator.found.mistake(place, message));
+        }
+        if Target::parse(&arn, &Settings::default()) == Target::Elsewhere {
+            let message =
+                format!("{arn} is not on this machine; events whose records go there are kept as dead");
+            self.evaluator.found.note(place, message);
+        }
+        Ok(arn)
+    }
+
+    fn text(&mut self, node: &Node, name: &str) -> Result<Option<(Place, String)>, Reported> {
+        let Some(value) = node.get(name) else { return Ok(None) };
+        match value.as_text() {
+            Some(text) => Ok(Some((value.place, text.to_owned()))),
+            None => Err(self.evaluator.wrong_shape(value.place, &format!("`{name}`"), "a text", value)),
+        }
+    }
+
+    fn number(
+        &mut self,
+        node: &Node,
+        name: &str,
+        limits: RangeInclusive<u32>,
+    ) -> Result<Option<u32>, Reported> {
+        let Some((place, text)) = self.text(node, name)? else { return Ok(None) };
+        match text.parse() {
+            Ok(number) if limits.contains(&number) => Ok(Some(number)),
+            Ok(_) | Err(_) => {
+                let (least, most) = (limits.start(), limits.end());
+                let message = format!("`{name}` is a whole number from {least} to {most}, not `{text}`");
+                Err(self.evaluator.found.mistake(place, message))
+            }
+        }
+    }
+
+    fn check_keys(&mut self, node: &Node, name: &str, known: &[&str]) -> Result<(), Reported> {
+        let Some(entries) = node.entries() else {
+            return Err(self.evaluator.wrong_shape(node.place, &format!("`{name}`"), "a map", node));
+        };
+        match entries.iter().find(|entry| !known.contains(&entry.key.as_str())) {
+            None => Ok(()),
+            Some(stranger) => {
+                let meant = did_you_mean(&stranger.key, known.iter().copied());
+                let message = format!("unknown entry of `{name}` {meant}");
+                Err(self.evaluator.found.mistake(stranger.place, message))
+            }
+        }
+    }
+}
