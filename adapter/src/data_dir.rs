@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use event_queue::{EventQueue, Limits, OpenError};
 use stayput_core::{
     Credential,
     token::{self, SealingKeys},
@@ -56,6 +57,14 @@ impl DataDir {
             Err(TryLockError::WouldBlock) => Err(DataDirError::Taken { path: path.to_owned() }),
             Err(TryLockError::Error(cause)) => Err(unusable(&lock_path)(cause)),
         }
+    }
+
+    /// The database of asynchronous calls: what was accepted, what is to be delivered, what is remembered.
+    ///
+    /// # Errors
+    /// It is not ours, or damaged, or from a later version; it was not changed then.
+    pub fn events(&self) -> Result<EventQueue, OpenError> {
+        EventQueue::open(&self.path.join(EVENTS), Limits::default())
     }
 
     /// The dev key: the one from the last time, or a new one.
@@ -111,6 +120,7 @@ fn read_text(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
+const EVENTS: &str = "events.db";
 const LOCK: &str = "lock";
 const DEV_KEY: &str = "dev-key";
 const DEV_KEY_PREFIX: &str = "dev_";

@@ -52,7 +52,7 @@ pub fn encode(
     let invoke = Invoke {
         qualifier: invocation.function.qualifier.clone(),
         invocation_type: invocation_type(invocation.mode),
-        log_type: if invocation.logs && dialect.carries_log() { LogType::Tail } else { LogType::None },
+        log_type: log_type(dialect, invocation),
         trace: Some(trace),
         request_id: Some(exchange.id),
         ..Invoke::new(invocation.function.lambda.clone())
@@ -148,6 +148,14 @@ fn http_event(
         ticket,
     };
     event.encode(body).into()
+}
+
+/// An event that is only accepted has no log yet.
+fn log_type(dialect: &dyn Dialect, invocation: &Invocation) -> LogType {
+    match invocation.mode {
+        Mode::Sync if invocation.logs && dialect.carries_log() => LogType::Tail,
+        Mode::Sync | Mode::Async => LogType::None,
+    }
 }
 
 fn invocation_type(mode: Mode) -> InvocationType {

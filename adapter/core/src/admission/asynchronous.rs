@@ -1,5 +1,7 @@
 //! What an asynchronous call must keep to besides, decided from its head.
 
+use std::collections::BTreeSet;
+
 use lambda_protocol::quotas::EVENT_REQUEST_BYTES;
 
 use crate::{Call, Rejection, Shape, callback::Policy, table::Function};
@@ -7,14 +9,18 @@ use crate::{Call, Rejection, Shape, callback::Policy, table::Function};
 /// What the operator allows of asynchronous calls.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Asynchronous {
-    pub callbacks: Policy,
+    /// Where callbacks may go; `None`: none can be promised.
+    pub callbacks: Option<Policy>,
+    /// Lambda functions whose ends are told to somebody else than the deliverer.
+    pub elsewhere: BTreeSet<String>,
     /// Bytes of an event that promises a callback.
     pub callback_event_bytes: usize,
 }
 
 impl Default for Asynchronous {
     fn default() -> Self {
-        Self { callbacks: Policy::default(), callback_event_bytes: CALLBACK_EVENT_BYTES }
+        let callbacks = Some(Policy::default());
+        Self { callbacks, elsewhere: BTreeSet::new(), callback_event_bytes: CALLBACK_EVENT_BYTES }
     }
 }
 
@@ -33,7 +39,11 @@ impl Asynchronous {
         match &call.callback {
             None => Ok(EVENT_REQUEST_BYTES),
             Some(url) => {
-                url.check(&self.callbacks)?;
+                let policy = self.callbacks.as_ref();
+                url.check(policy.ok_or(Rejection::NotImplemented("callbacks are not available here"))?)?;
+                if self.elsewhere.contains(&function.lambda.name) {
+                    return Err(Rejection::NotImplemented("no callback can be promised for this function"));
+                }
                 Ok(self.callback_event_bytes.min(EVENT_REQUEST_BYTES))
             }
         }
