@@ -24,7 +24,7 @@ use super::corpus::{
     self, Conversation, caller::Caller, conversation::Turn, message::Lambda, told::ToldLambda,
 };
 use embedded::Embedded;
-use http::HeaderName;
+use http::{HeaderName, StatusCode};
 use lambda_protocol::invoke::X_AMZ_LOG_RESULT;
 use serve::{CLIENTS, Serving};
 use tls::TlsEnd;
@@ -127,13 +127,13 @@ fn is_without_callback(turn: &Turn) -> bool {
 }
 
 /// What no function can make Lambda say is left out: its own refusals, and log tails that a file could know. So are
-/// aliases, which the embedded service has none of.
+/// aliases, which the embedded service has none of, and calls whose function is asked once its caller was answered.
 fn is_a_functions_to_say(turn: &Turn) -> bool {
     match &turn.call {
         _ if !is_without_callback(turn) => false,
         None => true,
         Some((invoke, Lambda::Reply { status, headers, .. })) => {
-            status.is_success()
+            *status == StatusCode::OK
                 && !invoke.target.contains('?')
                 && headers.iter().all(|(name, _)| name != X_AMZ_LOG_RESULT)
         }

@@ -104,7 +104,7 @@ impl Gateway<'_> {
         }
         let ticket = Ticket::promise(dialect, exchange, call, invocation);
         let encoded = ticket.and_then(|ticket| {
-            let sealed = ticket.map(|ticket| ticket.seal(&setup::sealing_keys(), [7; NONCE_BYTES]));
+            let sealed = ticket.map(|ticket| ticket.seal(&super::sealing_keys(), [7; NONCE_BYTES]));
             translate::encode(dialect, exchange, invocation, body, sealed.as_deref())
         });
         let (head, payload) = match encoded {

@@ -28,7 +28,6 @@ use stayput_core::{
     keys::{CredentialHash, Key, Keyring, Right, Scope},
     limits::{Limits, Rate},
     table::{Function, Table},
-    token::{SEALING_KEY_BYTES, SealingKey, SealingKeys},
 };
 
 /// Dialect, and its keys of `echo`, `slow`, `other` and `event`.
@@ -63,11 +62,6 @@ pub(crate) const ONCE: &str = "-once";
 /// Far from what any conversation asks of it.
 pub(crate) fn limits() -> Limits {
     Limits::new(NonZeroU32::new(100).expect("some"))
-}
-
-/// What tickets are sealed with.
-pub(crate) fn sealing_keys() -> SealingKeys {
-    SealingKeys::new(SealingKey::new(&[7; SEALING_KEY_BYTES]), Vec::new())
 }
 
 pub(crate) fn table() -> Table {

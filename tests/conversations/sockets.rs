@@ -41,7 +41,7 @@ impl SocketGateway {
         let ledger = StoredLedger::new(store.map_err(io::Error::other)?).map_err(io::Error::other)?;
         let acceptance = Acceptance {
             rules: Asynchronous::default(),
-            keys: setup::sealing_keys(),
+            keys: super::sealing_keys(),
             ledger: Arc::new(ledger),
         };
         let gateway = Arc::new(Gateway {
