@@ -4,6 +4,8 @@
 mod calls;
 #[path = "program/dev.rs"]
 mod dev;
+#[path = "program/events.rs"]
+mod events;
 #[path = "program/leaks.rs"]
 mod leaks;
 #[path = "program/limits.rs"]

@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod data_dir;
 pub mod deliverer;
+pub mod events;
 pub mod front;
 pub mod gateway;
 pub mod metrics;

@@ -123,7 +123,8 @@ async fn run(
     let elsewhere = callbacks::direct(&mut template.functions);
     let acceptance = callbacks::acceptance(&store, &sealing_keys, elsewhere)?;
     let embedding = embedding.keeping(store.clone());
-    let mut station = Station::start(&config.gateway, rules, sealing_keys.clone(), admin_port)?;
+    let events = callbacks::events(&store, &sealing_keys);
+    let mut station = Station::start(&config.gateway, rules, sealing_keys.clone(), admin_port, Some(events))?;
     station.acceptance = Some(acceptance);
     let deliverer = callbacks::deliverer(&store, &sealing_keys, station.telemetry.metrics.callbacks.clone())?;
     let workshop = Workshop {

@@ -33,6 +33,7 @@ pub(super) struct Embedding {
     warden: Warden,
     tools: Tools,
     concurrency: u32,
+    wait_scale: f64,
     events: Option<EventQueue>,
 }
 
@@ -64,6 +65,7 @@ impl Embedding {
             warden,
             tools,
             concurrency: config.lambda.concurrency.get(),
+            wait_scale: config.lambda.wait_scale.factor(),
             events: None,
         })
     }
@@ -105,6 +107,7 @@ impl Embedding {
             path: self.tools.search_path.clone(),
             signatures: self.signatures,
             events: self.events,
+            wait_scale: self.wait_scale,
             ..Settings::default()
         };
         let functions = languages::prepare(template.functions, &self.tools, mode).await;

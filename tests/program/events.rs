@@ -1,0 +1,167 @@
+//! Asynchronous calls, seen and steered from the command line while `stayput dev` runs.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    process::{Command, Output, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use http::{Request, StatusCode};
+use serde_json::Value;
+
+use super::{
+    calls::{Answer, once},
+    running::{KEY, Running, eventually, folder},
+};
+
+#[test]
+fn a_call_that_is_retried_is_seen_and_taken_back() {
+    let running = running("1000");
+    let id = accept(&running, FAILING, "http://127.0.0.1:8999/secret?token=1");
+    let list = || events(&running, &["list", "--function", "misbehave"]);
+    eventually(PATIENCE, "its first run has failed", || list()[0]["state"] == "retrying");
+    let listed = list();
+    let [event] = &listed.as_array().expect("a list")[..] else { panic!("{listed}") };
+    assert_eq!((&event["id"], &event["attempts"]), (&Value::from(&*id), &Value::from(1)), "{event}");
+    assert_eq!(event["callback"]["host"], "127.0.0.1");
+    assert!(event["next_try"].is_string() && event["last_error"].is_string(), "{event}");
+    assert!(!listed.to_string().contains("secret"), "{listed}");
+    assert_eq!(events(&running, &["list", "--state", "dead"]), Value::Array(Vec::new()));
+
+    let shown = stayput(&running, &["events", "show", &id]);
+    assert!(text(&shown).contains("retrying"), "{shown:?}");
+    let redriven = stayput(&running, &["events", "redrive", &id]);
+    assert_eq!(redriven.status.code(), Some(2), "it is not dead: {redriven:?}");
+    assert_eq!(events(&running, &["cancel", &id])["done"], Value::from(vec![&*id]));
+    assert_eq!(list(), Value::Array(Vec::new()));
+    for words in [["events", "show", &id], ["events", "cancel", &id]] {
+        assert_eq!(stayput(&running, &words).status.code(), Some(1), "it is gone");
+    }
+}
+
+#[test]
+fn a_dead_callback_is_sent_again_when_somebody_says_so() {
+    let running = running("0.001");
+    let sink = Sink::start();
+    let id = accept(&running, FAILING, &format!("{}/secret", sink.url));
+    sink.receive(410);
+    let dead = || events(&running, &["list", "--state", "dead", "--host", "127.0.0.1"]);
+    eventually(PATIENCE, "its callback is dead", || dead()[0]["state"] == "dead");
+    let listed = dead();
+    assert_eq!(
+        (&listed[0]["request_id"], &listed[0]["is_callback"]),
+        (&Value::from(&*id), &Value::from(true))
+    );
+    assert!(!listed.to_string().contains("secret"), "{listed}");
+
+    let unsure = stayput(&running, &["events", "redrive", "--host", "127.0.0.1"]);
+    assert_eq!(unsure.status.code(), Some(2), "nobody said yes: {unsure:?}");
+    let redriven = events(&running, &["redrive", "--host", "127.0.0.1", "--yes"]);
+    assert_eq!(redriven["done"].as_array().map(Vec::len), Some(1), "{redriven}");
+    assert_eq!(sink.receive(200), id);
+    eventually(PATIENCE, "nothing is left of it", || events(&running, &["list"]) == Value::Array(Vec::new()));
+}
+
+#[test]
+fn the_dead_are_purged_and_a_page_of_another_origin_orders_nothing() {
+    let running = running("0.001");
+    let sink = Sink::start();
+    accept(&running, "{}", &sink.url);
+    sink.receive(404);
+    eventually(PATIENCE, "its callback is dead", || events(&running, &["list"])[0]["state"] == "dead");
+    let purge = format!("{}/events/purge?confirm=true", running.shown.admin);
+    let foreign = once(&Request::post(purge).body(String::new()).expect("a request"));
+    assert_eq!(foreign.status, StatusCode::FORBIDDEN);
+    let purged = events(&running, &["purge", "--yes"]);
+    assert_eq!(purged["done"].as_array().map(Vec::len), Some(1), "{purged}");
+    assert_eq!(events(&running, &["list"]), Value::Array(Vec::new()));
+}
+
+fn running(wait_scale: &str) -> Running {
+    let folder = folder();
+    let config = format!("[lambda]\nwait_scale = \"{wait_scale}\"\n");
+    fs::write(folder.path().join("stayput.toml"), config).expect("a configuration");
+    Running::misbehaving_in(folder, &[])
+}
+
+/// Makes an asynchronous call; our id of it.
+fn accept(running: &Running, body: &str, callback: &str) -> String {
+    let request = Request::post(format!("{}/async-function/misbehave", running.shown.gateway))
+        .header("authorization", format!("Bearer {KEY}"))
+        .header("x-callback-url", callback);
+    let answer: Answer = once(&request.body(body.to_owned()).expect("a request"));
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+    answer.headers["x-call-id"].to_str().expect("an id").to_owned()
+}
+
+fn events(running: &Running, words: &[&str]) -> Value {
+    let output = stayput(running, &[&["--json", "events"], words].concat());
+    assert!(output.status.success(), "{words:?}: {output:?}");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn stayput(running: &Running, words: &[&str]) -> Output {
+    let admin = ["--admin", &running.shown.admin];
+    let mut stayput = Command::new(env!("CARGO_BIN_EXE_stayput"));
+    stayput.args(words).args(admin).stdin(Stdio::null()).output().expect("it runs")
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A receiver of callbacks that answers what it is told to.
+struct Sink {
+    url: String,
+    answers: mpsc::Sender<u16>,
+    received: mpsc::Receiver<String>,
+}
+
+impl Sink {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let ((answers, to_give), (taken, received)) = (mpsc::channel(), mpsc::channel());
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let Ok(status) = to_give.recv() else { return };
+                taken.send(serve(stream, status)).expect("the test waits for it");
+            }
+        });
+        Self { url, answers, received }
+    }
+
+    /// Answers the next callback, and tells its id.
+    fn receive(&self, status: u16) -> String {
+        self.answers.send(status).expect("it serves");
+        self.received.recv_timeout(PATIENCE).expect("a callback")
+    }
+}
+
+fn serve(stream: TcpStream, status: u16) -> String {
+    let mut reader = BufReader::new(stream);
+    let (mut id, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a head");
+        match line.trim_end().split_once(": ") {
+            Some(("webhook-id", value)) => value.clone_into(&mut id),
+            Some(("content-length", value)) => length = value.parse().expect("a length"),
+            Some(_) => {}
+            None if line.trim_end().is_empty() => break,
+            None => {}
+        }
+    }
+    reader.read_exact(&mut vec![0; length]).expect("a body");
+    let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n");
+    reader.into_inner().write_all(answer.as_bytes()).expect("it listens");
+    id
+}
+
+const FAILING: &str = r#"{"do":"fail","error":{"errorType":"E","errorMessage":"no"}}"#;
+
+const PATIENCE: Duration = Duration::from_secs(60);
