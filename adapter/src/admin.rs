@@ -71,6 +71,9 @@ impl Admin {
             return events::answer(self.events.as_ref(), (&request.method, &request.headers), rest, query)
                 .await;
         }
+        if let Some(id) = path.strip_prefix("/calls/").filter(|id| !id.contains('/')) {
+            return events::answer_call(self.events.as_ref(), &request.method, id).await;
+        }
         if !matches!(request.method, Method::GET | Method::HEAD) {
             return method_not_allowed("GET, HEAD");
         }
@@ -80,7 +83,10 @@ impl Admin {
             "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
             "/version" => of_type("application/json", VERSION),
             "/metrics" => of_type(metrics::CONTENT_TYPE, self.metrics.encode((self.levels)())),
-            _ => text(StatusCode::NOT_FOUND, "here are /healthz, /readyz, /metrics, /version and /events\n"),
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "here are /healthz, /readyz, /metrics, /version, /events and /calls/ID\n",
+            ),
         }
     }
 }

@@ -19,6 +19,7 @@ mod keys;
 mod lambda;
 mod listeners;
 mod logging;
+mod logs;
 mod man;
 mod options;
 mod routes;
@@ -53,6 +54,7 @@ enum Verb {
     Routes(routes::Routes),
     Keys(keys::Keys),
     Events(events::Events),
+    Logs(logs::Logs),
     #[cfg(feature = "aws")]
     Functions(functions::Functions),
     CheckConfig(check_config::CheckConfig),
@@ -75,6 +77,7 @@ impl Cli {
             Verb::Routes(routes) => routes.run(self.json),
             Verb::Keys(keys) => keys.run(self.json),
             Verb::Events(events) => events.run(self.json),
+            Verb::Logs(logs) => logs.run(self.json),
             #[cfg(feature = "aws")]
             Verb::Functions(functions) => functions.run(self.json),
             Verb::CheckConfig(check) => check.run(self.json),

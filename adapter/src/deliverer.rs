@@ -19,6 +19,8 @@ use stayput_core::{
 };
 use tokio::{sync::Semaphore, task::JoinSet};
 
+use crate::timelines::{Timelines, What};
+
 mod figures;
 mod post;
 mod promise;
@@ -41,6 +43,8 @@ pub struct Deliverer {
     pub when: When,
     pub post: Post,
     pub figures: Figures,
+    /// `None`: calls are not remembered.
+    pub timelines: Option<Timelines>,
 }
 
 /// What its tasks share.
@@ -148,9 +152,12 @@ impl Desk {
             request_id = %ticket.invocation, callback = %ticket.callback, outcome, attempt = delivery.attempts + 1,
             "a callback was sent"
         );
+        let (attempt, origin) = (delivery.attempts + 1, ticket.callback.origin());
+        self.note(ticket, What::Callback, || format!("attempt {attempt} to {origin}: {outcome}"));
         match delivery.attempted(attempted, now, chance) {
             Step::Delivered => {
                 figures.ended("delivered");
+                self.note(ticket, What::Delivered, || origin.to_string());
                 records.delivered(received, ticket.invocation).await
             }
             Step::WaitUntil(next) => {
@@ -182,7 +189,14 @@ impl Desk {
             "a callback could not be delivered; it is kept among the dead"
         );
         self.deliverer.figures.ended("dead");
+        self.note(ticket, What::Dead, || format!("callback: {reason}"));
         self.deliverer.records.bury(received, Some(ticket.invocation), &reason).await
+    }
+
+    fn note(&self, ticket: &Ticket, what: What, text: impl FnOnce() -> String) {
+        if let Some(timelines) = &self.deliverer.timelines {
+            timelines.note(ticket.invocation, SystemTime::now(), what, text());
+        }
     }
 
     fn gates(&self) -> std::sync::MutexGuard<'_, HostGates> {

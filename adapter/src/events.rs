@@ -7,6 +7,8 @@
 //!
 //! What is told of a call holds neither its payload nor a credential, and of its callback only where it goes.
 
+use std::time::SystemTime;
+
 use event_queue::{
     Batch, Error, EventQueue, Failure, Pause, QueueName, Reader, Refusal, Row, RowId, Standing,
 };
@@ -14,10 +16,14 @@ use lambda_local::events::EventLog;
 use stayput_core::token::SealingKeys;
 use uuid::{Uuid, fmt::Hyphenated};
 
+use crate::timelines::{Timeline, Timelines, What};
+
+mod call;
 mod event;
 mod filter;
 mod page;
 
+pub use call::{Call, Happened};
 pub use event::{Event, Promised, State};
 pub use filter::{Filter, FilterError, moment};
 pub use page::Page;
@@ -29,6 +35,7 @@ pub struct Events {
     lambda: EventLog,
     queues: [QueueName; 2],
     keys: SealingKeys,
+    timelines: Timelines,
 }
 
 /// Some of the events.
@@ -77,9 +84,34 @@ enum Queue {
 
 impl Events {
     /// `callbacks` is the queue from which the deliverer takes its records; `keys` have sealed their tickets.
-    pub fn new(store: EventQueue, callbacks: QueueName, keys: SealingKeys) -> Self {
+    /// What is done is noted in the `timelines`.
+    pub fn new(store: EventQueue, callbacks: QueueName, keys: SealingKeys, timelines: Timelines) -> Self {
         let queues = [EventLog::queue_name(), callbacks];
-        Self { lambda: EventLog::new(store.clone()), store, queues, keys }
+        Self { lambda: EventLog::new(store.clone()), store, queues, keys, timelines }
+    }
+
+    pub fn timelines(&self) -> &Timelines {
+        &self.timelines
+    }
+
+    /// All that is known of the calls that go by this id, ours or their callers', the latest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn calls(&self, id: &str) -> Result<Vec<Call>, Failure> {
+        let mut calls = Vec::new();
+        for (request_id, timeline) in self.timelines.find(id) {
+            let request_id = request_id.to_string();
+            let events = self.find(&request_id).await?;
+            calls.push(Call::new(request_id, &timeline, events));
+        }
+        if calls.is_empty() {
+            // Of an earlier process.
+            let events = self.find(id).await?;
+            let request_id = events.first().map(|event| event.request_id.clone());
+            calls.extend(request_id.map(|id| Call::new(id, &Timeline::default(), events)));
+        }
+        Ok(calls)
     }
 
     /// At most `limit`, from where the last page ended.
@@ -153,7 +185,13 @@ impl Events {
             (Act::Cancel | Act::Purge, _) => self.store.submit(Batch::new().cancel(address)).await.map(drop),
         };
         match result {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                let call = Uuid::try_parse(&event.request_id).unwrap_or_default();
+                let part = if event.is_callback { "callback" } else { "event" };
+                let text = format!("{} of the {part}", act.as_str());
+                self.timelines.note(call, SystemTime::now(), What::Operator, text);
+                Ok(true)
+            }
             Err(Error::Refused(Refusal::NoSuchRow(_) | Refusal::Misfit { .. })) => Ok(false),
             Err(error) => Err(error),
         }

@@ -24,6 +24,7 @@ pub mod rules;
 pub mod secret;
 pub mod stripe;
 pub mod telemetry;
+pub mod timelines;
 #[cfg(feature = "tls")]
 pub mod tls;
 pub mod tokens;

@@ -33,7 +33,7 @@ fn a_call_that_is_retried_is_seen_and_taken_back() {
     assert_eq!(events(&running, &["list", "--state", "dead"]), Value::Array(Vec::new()));
 
     let shown = stayput(&running, &["events", "show", &id]);
-    assert!(text(&shown).contains("retrying"), "{shown:?}");
+    assert!(text_of(&shown).contains("retrying"), "{shown:?}");
     let redriven = stayput(&running, &["events", "redrive", &id]);
     assert_eq!(redriven.status.code(), Some(2), "it is not dead: {redriven:?}");
     assert_eq!(events(&running, &["cancel", &id])["done"], Value::from(vec![&*id]));
@@ -81,6 +81,68 @@ fn the_dead_are_purged_and_a_page_of_another_origin_orders_nothing() {
     assert_eq!(events(&running, &["list"]), Value::Array(Vec::new()));
 }
 
+#[test]
+fn a_call_is_told_from_its_request_to_its_callback_by_whatever_id_its_caller_knows() {
+    let running = running("0.001");
+    let sink = Sink::start();
+    let own = "order-7/a+b";
+    let headers = [("x-call-id", own), ("x-callback-url", &format!("{}/secret", sink.url))];
+    let answer = call(&running, "async-function", FAILING, &headers);
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+    let id = sink.receive(200);
+    let whole = || {
+        let calls = logs(&running, &id);
+        let whats: Vec<_> = entries(&calls[0]).into_iter().map(|(what, _)| what).collect();
+        whats.last().is_some_and(|what| what == "delivered").then_some(calls)
+    };
+    eventually(PATIENCE, "it is delivered", || whole().is_some());
+    let calls = logs(&running, &id);
+    let told = entries(&calls[0]);
+    let steps = [
+        "received",
+        "queued",
+        "attempt",
+        "failed",
+        "attempt",
+        "failed",
+        "attempt",
+        "outcome",
+        "callback",
+        "delivered",
+    ];
+    let seen: Vec<_> =
+        told.iter().map(|(what, _)| &**what).filter(|what| !["log", "answered"].contains(what)).collect();
+    assert_eq!(seen, steps, "{told:?}");
+    let says = |what: &str, text: &str| told.iter().any(|entry| entry.0 == what && entry.1.contains(text));
+    assert!(says("received", "openfaas async misbehave") && says("answered", "202"), "{told:?}");
+    assert!(says("log", &format!("START RequestId: {id}")) && says("failed", "E: no"), "{told:?}");
+    assert!(
+        says("outcome", "RetriesExhausted") && says("callback", "attempt 1") && says("callback", "200"),
+        "{told:?}"
+    );
+    let text = calls.to_string();
+    assert!(!text.contains("secret") && !text.contains(KEY), "{text}");
+
+    let by_own = logs(&running, own);
+    assert_eq!(by_own[0]["request_id"], Value::from(&*id), "{by_own}");
+    let shown = stayput(&running, &["logs", own]);
+    assert!(text_of(&shown).contains("RetriesExhausted"), "{shown:?}");
+}
+
+#[test]
+fn a_synchronous_call_is_told_with_the_functions_log() {
+    let running = running("1");
+    let answer = call(&running, "function", r#"{"do":"print","text":"hello there\n"}"#, &[]);
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    let id = answer.headers["x-call-id"].to_str().expect("an id");
+    let calls = logs(&running, id);
+    let told = entries(&calls[0]);
+    assert!(told.contains(&("log".to_owned(), "hello there".to_owned())), "{told:?}");
+    assert_eq!(told.first().map(|(what, _)| &**what), Some("received"), "{told:?}");
+    let unknown = stayput(&running, &["logs", "01a211ef-7e03-772b-a00b-8911d52645cd"]);
+    assert_eq!(unknown.status.code(), Some(1), "{unknown:?}");
+}
+
 fn running(wait_scale: &str) -> Running {
     let folder = folder();
     let config = format!("[lambda]\nwait_scale = \"{wait_scale}\"\n");
@@ -90,12 +152,30 @@ fn running(wait_scale: &str) -> Running {
 
 /// Makes an asynchronous call; our id of it.
 fn accept(running: &Running, body: &str, callback: &str) -> String {
-    let request = Request::post(format!("{}/async-function/misbehave", running.shown.gateway))
-        .header("authorization", format!("Bearer {KEY}"))
-        .header("x-callback-url", callback);
-    let answer: Answer = once(&request.body(body.to_owned()).expect("a request"));
+    let answer = call(running, "async-function", body, &[("x-callback-url", callback)]);
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
     answer.headers["x-call-id"].to_str().expect("an id").to_owned()
+}
+
+fn call(running: &Running, route: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
+    let request = Request::post(format!("{}/{route}/misbehave", running.shown.gateway));
+    let request = request.header("authorization", format!("Bearer {KEY}"));
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    once(&request.body(body.to_owned()).expect("a request"))
+}
+
+/// The calls that go by this id.
+fn logs(running: &Running, id: &str) -> Value {
+    let output = stayput(running, &["--json", "logs", id]);
+    assert!(output.status.success(), "{id}: {output:?}");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// What happened, and what is told of it.
+fn entries(call: &Value) -> Vec<(String, String)> {
+    let word = |value: &Value| value.as_str().expect("text").to_owned();
+    let entries = call["timeline"].as_array().expect("a timeline").iter();
+    entries.map(|entry| (word(&entry["what"]), word(&entry["text"]))).collect()
 }
 
 fn events(running: &Running, words: &[&str]) -> Value {
@@ -110,7 +190,7 @@ fn stayput(running: &Running, words: &[&str]) -> Output {
     stayput.args(words).args(admin).stdin(Stdio::null()).output().expect("it runs")
 }
 
-fn text(output: &Output) -> String {
+fn text_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! GET  /events?state=&function=&host=&since=&until=&limit=&page=     POST /events/{redrive|cancel|purge}?…&confirm=true
 //! GET  /events/{id}                                                  POST /events/{id}/{redrive|cancel|purge}
+//! GET  /calls/{id}
 //! ```
 //!
 //! No key is asked for here, so a request that changes something must have [`X_STAYPUT_ADMIN`]: a web page cannot send it to
@@ -49,12 +50,33 @@ pub(super) async fn answer(
     let answered = match parse(head, rest, query) {
         Ok(Some(asked)) => match events {
             Some(events) => serve(events, asked).await,
-            None => Err(Refused::new(StatusCode::NOT_IMPLEMENTED, NOT_VISIBLE)),
+            None => Err(Refused::not_visible()),
         },
         Ok(None) => return method_not_allowed(if rest.is_empty() { "GET, HEAD" } else { "GET, HEAD, POST" }),
         Err(refused) => Err(refused),
     };
-    answered.unwrap_or_else(|Refused { status, message }| json(status, &json!({ "message": message })))
+    answered.unwrap_or_else(Response::from)
+}
+
+/// Answers what is asked of one call, by any id that its caller was given or gave it.
+pub(super) async fn answer_call(events: Option<&Events>, method: &Method, id: &str) -> Response<Body> {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return method_not_allowed("GET, HEAD");
+    }
+    let Some(events) = events else { return Refused::not_visible().into() };
+    match events.calls(&unescaped(id)).await {
+        Ok(calls) if calls.is_empty() => Refused::new(StatusCode::NOT_FOUND, NOT_REMEMBERED).into(),
+        Ok(calls) => json(StatusCode::OK, &json!({ "calls": calls })),
+        Err(failure) => Refused::broken(&failure).into(),
+    }
+}
+
+/// As the command line escapes an id, so that it is one part of a path.
+fn unescaped(id: &str) -> String {
+    form_urlencoded::parse(format!("id={id}").as_bytes())
+        .next()
+        .map(|(_, id)| id.into_owned())
+        .unwrap_or_default()
 }
 
 /// `None`: not with this method.
@@ -75,7 +97,7 @@ fn parse(
             let limit = query.remove("limit").map(|text| limit(&text)).transpose()?;
             Asked::List { filter, from: from.unwrap_or_default(), limit: limit.unwrap_or(DEFAULT_PAGE) }
         }
-        ([id], true) => Asked::Show { id: (*id).to_owned() },
+        ([id], true) => Asked::Show { id: unescaped(id) },
         ([act], false) if *method == Method::POST => {
             let (act, filter) = (parse_act(act)?, filter(&mut query)?);
             if query.remove("confirm").as_deref() != Some("true") {
@@ -84,7 +106,7 @@ fn parse(
             Asked::SteerThose { filter, act }
         }
         ([id, act], false) if *method == Method::POST => {
-            Asked::Steer { id: (*id).to_owned(), act: parse_act(act)? }
+            Asked::Steer { id: unescaped(id), act: parse_act(act)? }
         }
         ([] | [_] | [_, _], _) => return Ok(None),
         _ => return Err(Refused::new(StatusCode::NOT_FOUND, NO_SUCH_PATH)),
@@ -167,6 +189,10 @@ impl Refused {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
+    fn not_visible() -> Self {
+        Self::new(StatusCode::NOT_IMPLEMENTED, NOT_VISIBLE)
+    }
+
     fn unknown() -> Self {
         Self::new(StatusCode::NOT_FOUND, "there is no such call: it is over, or never was")
     }
@@ -177,6 +203,12 @@ impl Refused {
             StatusCode::INTERNAL_SERVER_ERROR,
             "the database cannot be read or written; the log says why",
         )
+    }
+}
+
+impl From<Refused> for Response<Body> {
+    fn from(Refused { status, message }: Refused) -> Self {
+        json(status, &json!({ "message": message }))
     }
 }
 
@@ -191,6 +223,8 @@ const NOT_VISIBLE: &str =
     "queued and running calls are not visible on AWS: Lambda's own queue tells nobody what is in it";
 
 const NO_SUCH_PATH: &str = "here are /events, /events/ID, and POST /events/ID/redrive, cancel or purge";
+
+const NOT_REMEMBERED: &str = "no call of that id is remembered: it is too long ago, or never was";
 
 const DEFAULT_PAGE: usize = 100;
 

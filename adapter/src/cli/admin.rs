@@ -70,5 +70,10 @@ impl AdminOptions {
     }
 }
 
+/// Whatever is typed stays one part of a path.
+pub(super) fn escaped(id: &str) -> String {
+    form_urlencoded::byte_serialize(id.as_bytes()).collect()
+}
+
 /// Ten thousand events are steered in less.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -32,6 +32,7 @@ use crate::{
     data_dir::DataDir,
     routes::{self, ListedRoute},
     rules::Rules,
+    timelines::Timelines,
     tokens::sealing,
 };
 
@@ -122,11 +123,13 @@ async fn run(
     let store = data_dir.events()?;
     let elsewhere = callbacks::direct(&mut template.functions);
     let acceptance = callbacks::acceptance(&store, &sealing_keys, elsewhere)?;
-    let embedding = embedding.keeping(store.clone());
-    let events = callbacks::events(&store, &sealing_keys);
+    let timelines = Timelines::default();
+    let embedding = embedding.keeping(store.clone()).watched_by(Arc::new(timelines.clone()));
+    let events = callbacks::events(&store, &sealing_keys, timelines.clone());
     let mut station = Station::start(&config.gateway, rules, sealing_keys.clone(), admin_port, Some(events))?;
     station.acceptance = Some(acceptance);
-    let deliverer = callbacks::deliverer(&store, &sealing_keys, station.telemetry.metrics.callbacks.clone())?;
+    let figures = station.telemetry.metrics.callbacks.clone();
+    let deliverer = callbacks::deliverer(&store, &sealing_keys, figures, timelines)?;
     let workshop = Workshop {
         functions: template.functions.clone(),
         tools: embedding.tools().clone(),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Exit, Failure,
-    admin::AdminOptions,
+    admin::{AdminOptions, escaped},
     terminal::{print, print_json, print_table, say},
 };
 use crate::{
@@ -290,10 +290,8 @@ fn nothing() -> String {
     "-".to_owned()
 }
 
-/// Whatever is typed stays one part of the path.
 fn path(id: &str) -> String {
-    let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
-    format!("/events/{id}")
+    format!("/events/{}", escaped(id))
 }
 
 fn state(word: &str) -> Result<State, String> {

@@ -55,7 +55,8 @@ impl Station {
         events: Option<Events>,
     ) -> Result<Self, Failure> {
         let log = AccessLog::start(settings.log_format, io::stderr())?;
-        let telemetry = Telemetry::new(Arc::new(Metrics::new(&rules.table)), Arc::new(log));
+        let mut telemetry = Telemetry::new(Arc::new(Metrics::new(&rules.table)), Arc::new(log));
+        telemetry.timelines = events.as_ref().map(|events| events.timelines().clone());
         #[cfg(feature = "otel")]
         let telemetry = telemetry
             .with_traces(|name| std::env::var(name).ok())

@@ -127,7 +127,7 @@ async fn acts_do_what_fits_and_leave_the_rest() {
 fn open() -> (TempDir, Events) {
     let folder = tempfile::tempdir().unwrap();
     let store = EventQueue::open(&folder.path().join("events.db"), Limits::default()).unwrap();
-    (folder, Events::new(store, QueueName::parse(CALLBACKS).unwrap(), keys()))
+    (folder, Events::new(store, QueueName::parse(CALLBACKS).unwrap(), keys(), Timelines::default()))
 }
 
 async fn put(events: &Events, queue: &str, id: &str, payload: &str) {

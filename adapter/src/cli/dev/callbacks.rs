@@ -15,6 +15,7 @@ use crate::{
     acceptance::{Acceptance, StoredLedger},
     deliverer::{Deliverer, Figures, Post, StoredRecords, ThisMachine},
     events::Events,
+    timelines::Timelines,
 };
 
 /// Has the ends of all functions told to the deliverer that the template does not send elsewhere, as one does on AWS.
@@ -55,6 +56,7 @@ pub(super) fn deliverer(
     store: &EventQueue,
     keys: &SealingKeys,
     figures: Figures,
+    timelines: Timelines,
 ) -> Result<Deliverer, StoreFailure> {
     let post = Post {
         network: Arc::new(ThisMachine),
@@ -68,12 +70,13 @@ pub(super) fn deliverer(
         when: When::default(),
         post,
         figures,
+        timelines: Some(timelines),
     })
 }
 
 /// What is waiting, and what became of it.
-pub(super) fn events(store: &EventQueue, keys: &SealingKeys) -> Events {
-    Events::new(store.clone(), queue(), keys.clone())
+pub(super) fn events(store: &EventQueue, keys: &SealingKeys, timelines: Timelines) -> Events {
+    Events::new(store.clone(), queue(), keys.clone(), timelines)
 }
 
 fn queue() -> QueueName {
