@@ -82,7 +82,12 @@ impl Admin {
             "/readyz" if self.readiness.is_ready() => text(StatusCode::OK, "ready\n"),
             "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
             "/version" => of_type("application/json", VERSION),
-            "/metrics" => of_type(metrics::CONTENT_TYPE, self.metrics.encode((self.levels)())),
+            "/metrics" => {
+                if let Some(events) = &self.events {
+                    self.metrics.set_depths(events.depths().await);
+                }
+                of_type(metrics::CONTENT_TYPE, self.metrics.encode((self.levels)()))
+            }
             _ => text(
                 StatusCode::NOT_FOUND,
                 "here are /healthz, /readyz, /metrics, /version, /events and /calls/ID\n",

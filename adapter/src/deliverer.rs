@@ -8,13 +8,13 @@
 //! `webhook-id` is the same each time.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use stayput_core::{
     callback::{Callback, Policy, SigningSecrets, Ticket, When},
-    delivery::{Asked, Attempted, Dead, Delivery, HostGates, NoAnswer, Step},
+    delivery::{Asked, Attempted, Dead, Delivery, NoAnswer, Step},
     token::SealingKeys,
 };
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -47,19 +47,12 @@ pub struct Deliverer {
     pub timelines: Option<Timelines>,
 }
 
-/// What its tasks share.
-#[derive(Debug)]
-struct Desk {
-    deliverer: Deliverer,
-    gates: Mutex<HostGates>,
-}
-
 impl Deliverer {
     /// Delivers until the records can be read no more, which is the error. Cancel by dropping: what was under way is
     /// sent again when its lease is over.
     pub async fn run(self) -> RecordsError {
         let records = Arc::clone(&self.records);
-        let desk = Arc::new(Desk { deliverer: self, gates: Mutex::default() });
+        let deliverer = Arc::new(self);
         let places = Arc::new(Semaphore::new(UNDER_WAY));
         let mut tasks = JoinSet::new();
         loop {
@@ -76,21 +69,19 @@ impl Deliverer {
             };
             for one in received {
                 let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
-                let desk = Arc::clone(&desk);
+                let deliverer = Arc::clone(&deliverer);
                 tasks.spawn(async move {
-                    let handled = desk.handle(&one).await;
+                    let handled = deliverer.handle(&one).await;
                     drop(place);
                     handled
                 });
             }
         }
     }
-}
 
-impl Desk {
     /// One record, as far as it gets this time.
     async fn handle(&self, received: &Received) -> Result<(), RecordsError> {
-        let Deliverer { records, keys, when, figures, .. } = &self.deliverer;
+        let Self { records, keys, when, figures, .. } = self;
         let promise = match read(&received.body, keys, *when, SystemTime::now()) {
             Ok(promise) => promise,
             Err(Undeliverable::NotOurs) => {
@@ -120,7 +111,7 @@ impl Desk {
         ticket: &Ticket,
         callback: &Callback,
     ) -> Result<(), RecordsError> {
-        let Deliverer { records, policy, figures, .. } = &self.deliverer;
+        let Self { records, policy, figures, .. } = self;
         let mut delivery =
             Delivery { attempts: received.attempts, ..Delivery::new(callback.body.len(), ticket.expires) };
         let call = Some(ticket.invocation);
@@ -132,7 +123,7 @@ impl Desk {
             return records.bury(received, call, &refusal.to_string()).await;
         }
         let origin = ticket.callback.origin();
-        let asked = self.gates().enter(&origin, SystemTime::now());
+        let asked = self.figures.gates().enter(&origin, SystemTime::now());
         match asked {
             Asked::Go => {}
             Asked::Busy => {
@@ -145,7 +136,7 @@ impl Desk {
         }
         let attempted = self.attempt(ticket, callback).await;
         let (now, chance) = (SystemTime::now(), jitter());
-        self.gates().leave(&origin, attempted, now, chance);
+        self.figures.gates().leave(&origin, attempted, now, chance);
         figures.attempted(attempted);
         let outcome = told(attempted);
         tracing::info!(
@@ -169,7 +160,7 @@ impl Desk {
     }
 
     async fn attempt(&self, ticket: &Ticket, callback: &Callback) -> Attempted {
-        let Deliverer { keys, policy, post, .. } = &self.deliverer;
+        let Self { keys, policy, post, .. } = self;
         let mut headers = callback.headers.clone();
         let secrets = SigningSecrets::of(keys, &ticket.key);
         headers.extend(secrets.fields(ticket.invocation, SystemTime::now(), &callback.body));
@@ -188,19 +179,15 @@ impl Desk {
             request_id = %ticket.invocation, callback = %ticket.callback, reason,
             "a callback could not be delivered; it is kept among the dead"
         );
-        self.deliverer.figures.ended("dead");
+        self.figures.ended("dead");
         self.note(ticket, What::Dead, || format!("callback: {reason}"));
-        self.deliverer.records.bury(received, Some(ticket.invocation), &reason).await
+        self.records.bury(received, Some(ticket.invocation), &reason).await
     }
 
     fn note(&self, ticket: &Ticket, what: What, text: impl FnOnce() -> String) {
-        if let Some(timelines) = &self.deliverer.timelines {
+        if let Some(timelines) = &self.timelines {
             timelines.note(ticket.invocation, SystemTime::now(), what, text());
         }
-    }
-
-    fn gates(&self) -> std::sync::MutexGuard<'_, HostGates> {
-        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

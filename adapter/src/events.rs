@@ -7,26 +7,32 @@
 //!
 //! What is told of a call holds neither its payload nor a credential, and of its callback only where it goes.
 
-use std::time::SystemTime;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use event_queue::{
     Batch, Error, EventQueue, Failure, Pause, QueueName, Reader, Refusal, Row, RowId, Standing,
+    store::{Owner, Tally},
 };
 use lambda_local::events::EventLog;
 use stayput_core::token::SealingKeys;
 use uuid::{Uuid, fmt::Hyphenated};
 
-use crate::timelines::{Timeline, Timelines, What};
+use crate::{
+    metrics::Depth,
+    timelines::{Timeline, Timelines, What},
+};
 
 mod call;
 mod event;
 mod filter;
 mod page;
+mod watch;
 
 pub use call::{Call, Happened};
 pub use event::{Event, Promised, State};
 pub use filter::{Filter, FilterError, moment};
 pub use page::Page;
+pub use watch::{Figures, Watch};
 
 /// The asynchronous calls in one database. Clones see and steer the same ones.
 #[derive(Clone, Debug)]
@@ -133,6 +139,17 @@ impl Events {
         blocking(move || events.read_beginning(&start)).await
     }
 
+    /// How every queue of the database stands; ours are among them even while they are empty. Nothing where it cannot be
+    /// read: that is no reason to tell nothing else.
+    pub async fn depths(&self) -> Vec<Depth> {
+        let events = self.clone();
+        blocking(move || events.read_depths()).await.unwrap_or_else(|failure| {
+            let error = &failure as &dyn std::error::Error;
+            tracing::warn!(error, "the queues' depths cannot be read");
+            Vec::new()
+        })
+    }
+
     /// Acts on everything that there is of a call, or on one event.
     ///
     /// # Errors
@@ -232,6 +249,23 @@ impl Events {
             }
         }
         Ok(events)
+    }
+
+    fn read_depths(&self) -> Result<Vec<Depth>, Failure> {
+        let (reader, now) = (self.store.reader()?, self.store.now());
+        let mut tallies: BTreeMap<_, _> =
+            self.queues.iter().map(|queue| (queue.clone(), Tally::default())).collect();
+        tallies.extend(reader.tallies()?.into_iter().filter_map(|(owner, tally)| match owner {
+            Owner::Queue(queue) => Some((queue, tally)),
+            Owner::Values => None,
+        }));
+        let depth = |(queue, tally): (QueueName, Tally)| {
+            let Tally { waiting, leased, dead, .. } = tally;
+            let oldest = if waiting == 0 { None } else { reader.oldest_due(&queue, now)? };
+            let oldest_s = oldest.map(|since| now.since(since).as_secs_f64()).unwrap_or_default();
+            Ok(Depth { queue: queue.to_string(), waiting, leased, dead, oldest_s })
+        };
+        tallies.into_iter().map(depth).collect()
     }
 
     /// `None`: it is over by now.

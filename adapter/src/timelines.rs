@@ -15,7 +15,6 @@ use std::{
     time::SystemTime,
 };
 
-use lambda_local::{Observer, Step};
 use stayput_core::Mode;
 use uuid::Uuid;
 
@@ -102,32 +101,6 @@ impl Store {
             let gone = self.calls.remove(&oldest).expect("what is in order is there");
             self.bytes -= gone.bytes();
         }
-    }
-}
-
-impl Observer for Timelines {
-    fn line(&self, request_id: Uuid, line: &[&[u8]]) {
-        let line = line.concat();
-        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-        self.note(request_id, SystemTime::now(), What::Log, text);
-    }
-
-    fn step(&self, request_id: Uuid, function: &str, step: Step<'_>) {
-        let now = SystemTime::now();
-        let (at, what, text) = match step {
-            Step::Queued { at } => (at, What::Queued, format!("for {function}")),
-            Step::Begins { attempt } => (now, What::Attempt, format!("{attempt} of {function} begins")),
-            Step::Failed { why, pause } => {
-                (now, What::Failed, format!("{why}; again in {:.1} s", pause.as_secs_f64()))
-            }
-            Step::NoPlace { pause } => (
-                now,
-                What::Failed,
-                format!("{function} could not be run; again in {:.1} s", pause.as_secs_f64()),
-            ),
-            Step::Over { condition } => (now, What::Outcome, condition.to_owned()),
-        };
-        self.note(request_id, at, what, text);
     }
 }
 

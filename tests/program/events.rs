@@ -32,6 +32,17 @@ fn a_call_that_is_retried_is_seen_and_taken_back() {
     assert!(!listed.to_string().contains("secret"), "{listed}");
     assert_eq!(events(&running, &["list", "--state", "dead"]), Value::Array(Vec::new()));
 
+    let figures = metrics(&running);
+    for figure in [
+        r#"stayput_events{queue="lambda.events",state="waiting"} 1"#,
+        r#"stayput_events{queue="stayput-callbacks",state="dead"} 0"#,
+        r#"stayput_events_oldest_seconds{queue="lambda.events"} 0"#,
+        r#"stayput_event_steps_total{step="attempt"} 1"#,
+        "stayput_callback_hosts_spared 0",
+    ] {
+        assert!(figures.contains(figure), "{figure} is not in\n{figures}");
+    }
+
     let shown = stayput(&running, &["events", "show", &id]);
     assert!(text_of(&shown).contains("retrying"), "{shown:?}");
     let redriven = stayput(&running, &["events", "redrive", &id]);
@@ -85,7 +96,7 @@ fn the_dead_are_purged_and_a_page_of_another_origin_orders_nothing() {
 fn a_call_is_told_from_its_request_to_its_callback_by_whatever_id_its_caller_knows() {
     let running = running("0.001");
     let sink = Sink::start();
-    let own = "order-7/a+b";
+    let own = "order:7.a_b";
     let headers = [("x-call-id", own), ("x-callback-url", &format!("{}/secret", sink.url))];
     let answer = call(&running, "async-function", FAILING, &headers);
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
@@ -162,6 +173,12 @@ fn call(running: &Running, route: &str, body: &str, headers: &[(&str, &str)]) ->
     let request = request.header("authorization", format!("Bearer {KEY}"));
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     once(&request.body(body.to_owned()).expect("a request"))
+}
+
+fn metrics(running: &Running) -> String {
+    let request = Request::get(format!("{}/metrics", running.shown.admin));
+    let answer = once(&request.body(String::new()).expect("a request"));
+    String::from_utf8_lossy(&answer.body).into_owned()
 }
 
 /// The calls that go by this id.

@@ -30,6 +30,7 @@ use crate::{
     backend::embedded::Embedded,
     config::{Config, DEV_KEY, GATEWAY_KEY, Rows},
     data_dir::DataDir,
+    events::Watch,
     routes::{self, ListedRoute},
     rules::Rules,
     timelines::Timelines,
@@ -124,12 +125,13 @@ async fn run(
     let elsewhere = callbacks::direct(&mut template.functions);
     let acceptance = callbacks::acceptance(&store, &sealing_keys, elsewhere)?;
     let timelines = Timelines::default();
-    let embedding = embedding.keeping(store.clone()).watched_by(Arc::new(timelines.clone()));
     let events = callbacks::events(&store, &sealing_keys, timelines.clone());
     let mut station = Station::start(&config.gateway, rules, sealing_keys.clone(), admin_port, Some(events))?;
     station.acceptance = Some(acceptance);
-    let figures = station.telemetry.metrics.callbacks.clone();
-    let deliverer = callbacks::deliverer(&store, &sealing_keys, figures, timelines)?;
+    let metrics = &station.telemetry.metrics;
+    let watch = Watch { timelines: timelines.clone(), figures: metrics.events.clone() };
+    let embedding = embedding.keeping(store.clone()).watched_by(Arc::new(watch));
+    let deliverer = callbacks::deliverer(&store, &sealing_keys, metrics.callbacks.clone(), timelines)?;
     let workshop = Workshop {
         functions: template.functions.clone(),
         tools: embedding.tools().clone(),

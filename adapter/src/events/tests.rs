@@ -124,6 +124,19 @@ async fn acts_do_what_fits_and_leave_the_rest() {
     assert!(list(&events, Filter::default()).await.is_empty());
 }
 
+#[tokio::test]
+async fn depths_are_told_of_both_queues_even_while_they_are_empty() {
+    let (_folder, events) = open();
+    put(&events, LAMBDA, &call(1), "{}").await;
+    put(&events, LAMBDA, &call(2), "{}").await;
+    kill(&events, LAMBDA, 1).await;
+    let depths = events.depths().await;
+    let seen: Vec<_> =
+        depths.iter().map(|depth| (&*depth.queue, depth.waiting, depth.leased, depth.dead)).collect();
+    assert_eq!(seen, [(LAMBDA, 1, 0, 1), (CALLBACKS, 0, 0, 0)]);
+    assert!((0.0..60.0).contains(&depths[0].oldest_s) && depths[1].oldest_s == 0.0, "{depths:?}");
+}
+
 fn open() -> (TempDir, Events) {
     let folder = tempfile::tempdir().unwrap();
     let store = EventQueue::open(&folder.path().join("events.db"), Limits::default()).unwrap();

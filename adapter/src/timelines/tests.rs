@@ -64,7 +64,7 @@ fn a_call_that_prints_much_keeps_its_end_and_all_that_is_no_log() {
     let timelines = Timelines::default();
     timelines.note(call(1), at(0), What::Queued, "for echo");
     for n in 0..100 {
-        timelines.line(call(1), &[format!("{n:03} ").as_bytes(), &[b'x'; 1_000], b"\n"]);
+        timelines.note(call(1), at(1), What::Log, format!("{n:03} {}", "x".repeat(1_000)));
     }
     let (_, timeline) = &timelines.find(&call(1).to_string())[0];
     assert!(timeline.bytes() < MAX_CALL_BYTES + 1_000, "{}", timeline.bytes());
