@@ -45,7 +45,7 @@ fn show(call: &Call) {
         print(format_args!("known to its caller as {id}"));
     }
     if call.left_out > 0 {
-        print(format_args!("({} of the oldest entries had no room)", call.left_out));
+        print(format_args!("({} of the oldest lines had no room)", call.left_out));
     }
     for happened in &call.timeline {
         print(format_args!("{}  {:<9} {}", happened.at, happened.what.as_str(), happened.text));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Event, event::rfc3339};
-use crate::timelines::{Received, Timeline, What};
+use crate::timelines::{Entry, Received, Timeline, What};
 
 /// All that is known of a call.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -15,7 +15,7 @@ pub struct Call {
     /// `None`: it did not come through this gateway since it started.
     pub asked: Option<Received>,
     pub timeline: Vec<Happened>,
-    /// Entries for which there was no room in the timeline.
+    /// Lines for which there was no room in the timeline.
     pub left_out: u64,
     /// What waits, runs or is dead of it.
     pub events: Vec<Event>,
@@ -31,17 +31,16 @@ pub struct Happened {
 
 impl Call {
     pub(super) fn new(request_id: String, timeline: &Timeline, events: Vec<Event>) -> Self {
-        let entries = timeline.entries().into_iter();
-        let entries = entries.map(|entry| Happened {
-            at: rfc3339(entry.at),
-            what: entry.what,
-            text: entry.text.clone(),
-        });
+        let happened = |entry: &Entry| {
+            let (at, what) = (rfc3339(entry.at), entry.what);
+            let lines = entry.text.lines().map(str::to_owned);
+            lines.map(|text| Happened { at: at.clone(), what, text }).collect::<Vec<_>>()
+        };
         Self {
             request_id,
             caller_ids: timeline.caller_ids().to_vec(),
             asked: timeline.asked().cloned(),
-            timeline: entries.collect(),
+            timeline: timeline.entries().into_iter().flat_map(happened).collect(),
             left_out: timeline.left_out(),
             events,
         }

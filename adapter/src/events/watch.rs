@@ -47,10 +47,8 @@ impl Figures {
 }
 
 impl Observer for Watch {
-    fn line(&self, request_id: Uuid, line: &[&[u8]]) {
-        let line = line.concat();
-        let text = String::from_utf8_lossy(&line);
-        self.timelines.note(request_id, SystemTime::now(), What::Log, text.trim_end());
+    fn lines(&self, request_id: Uuid, lines: &[u8]) {
+        self.timelines.note(request_id, SystemTime::now(), What::Log, String::from_utf8_lossy(lines));
     }
 
     fn step(&self, request_id: Uuid, function: &str, step: Step<'_>) {
@@ -81,10 +79,10 @@ mod tests {
         let watch = Watch { timelines: Timelines::default(), figures: Figures::default() };
         let id = Uuid::from_u128(1);
         watch.step(id, "echo", Step::Begins { attempt: 2 });
-        watch.line(id, &[b"hel", b"lo\xff \r"]);
+        watch.lines(id, b"hel\nlo\xff\n");
         let (_, timeline) = &watch.timelines.find(&id.to_string())[0];
         let told: Vec<_> = timeline.entries().into_iter().map(|entry| (entry.what, &*entry.text)).collect();
-        assert_eq!(told, [(What::Attempt, "2 of echo begins"), (What::Log, "hello\u{fffd}")]);
+        assert_eq!(told, [(What::Attempt, "2 of echo begins"), (What::Log, "hel\nlo\u{fffd}\n")]);
         assert_eq!(watch.figures.0.get_or_create(&Labels { step: "attempt" }).get(), 1);
     }
 }

@@ -43,7 +43,7 @@ pub enum What {
     Attempt,
     /// An attempt, and there will be another.
     Failed,
-    /// A line of the function's log.
+    /// Lines of the function's log that came together.
     Log,
     /// There is no further attempt.
     Outcome,
@@ -64,7 +64,7 @@ impl Timeline {
             let oldest = self.entries.iter().position(|entry| entry.what == What::Log).unwrap_or_default();
             let Some(gone) = self.entries.remove(oldest) else { return };
             self.bytes -= gone.bytes();
-            self.left_out += 1;
+            self.left_out += gone.text.lines().count() as u64;
         }
     }
 
@@ -107,7 +107,7 @@ impl Timeline {
         entries
     }
 
-    /// Entries for which there was no room.
+    /// Lines for which there was no room.
     pub fn left_out(&self) -> u64 {
         self.left_out
     }

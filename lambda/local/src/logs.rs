@@ -63,10 +63,14 @@ impl LogSink {
         self.buffer.is_none() && self.observer.is_none()
     }
 
-    /// A line of a call, to whoever watches it.
-    pub(crate) fn watch(&self, request_id: Uuid, line: &[&[u8]]) {
+    pub(crate) fn is_watched(&self) -> bool {
+        self.observer.is_some()
+    }
+
+    /// Lines of a call, to whoever watches it.
+    pub(crate) fn watch(&self, request_id: Uuid, lines: &[u8]) {
         if let Some(observer) = &self.observer {
-            observer.line(request_id, line);
+            observer.lines(request_id, lines);
         }
     }
 

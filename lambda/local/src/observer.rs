@@ -10,8 +10,9 @@ use uuid::Uuid;
 /// Is told of calls, by their request ids, on the threads that run them: it must not block. Nothing is told twice, but for
 /// what an event's second run repeats.
 pub trait Observer: fmt::Debug + Send + Sync {
-    /// The function, or Lambda itself, has written a line into its log. It comes in pieces, without its end.
-    fn line(&self, request_id: Uuid, line: &[&[u8]]);
+    /// The function, or Lambda itself, has written into its log: whole lines, each with its end, of some ten KiB at most. Many
+    /// at once, as a function may print a million of them.
+    fn lines(&self, request_id: Uuid, lines: &[u8]);
 
     /// An asynchronous call has come a step further.
     fn step(&self, request_id: Uuid, function: &str, step: Step<'_>);

@@ -34,6 +34,8 @@ struct State {
     pipe: Option<Arc<pipe::Receiver>>,
     /// The last invocation that began.
     request_id: Option<Uuid>,
+    /// Its lines that whoever watches has not seen yet.
+    unwatched: Vec<u8>,
     /// Stands before each line.
     label: [u8; LABEL_DIGITS],
     /// A line whose end has not been printed yet.
@@ -60,6 +62,7 @@ impl Output {
         let state = State {
             pipe: None,
             request_id: None,
+            unwatched: Vec::new(),
             label: *INIT_LABEL,
             line: Vec::new(),
             unsent: Vec::new(),
@@ -127,6 +130,7 @@ impl Output {
             self.drain(&mut state);
         }
         self.finish_line(&mut state);
+        self.watch(&mut state);
         (state.request_id, state.label) = (Some(request_id), label(request_id));
         state.tail = keep_tail.then(LogTail::new);
         self.platform_line(&mut state, start);
@@ -243,10 +247,22 @@ impl Output {
     }
 
     fn print(&self, state: &mut State, line: &[&[u8]]) {
-        if let Some(request_id) = state.request_id {
-            self.sink.watch(request_id, line);
+        if self.sink.is_watched() {
+            line.iter().for_each(|part| state.unwatched.extend_from_slice(part));
+            state.unwatched.push(b'\n');
+            if state.unwatched.len() >= CHUNK_BYTES {
+                self.watch(state);
+            }
         }
         self.print_unseen(state, line);
+    }
+
+    /// Lines outside an invocation are nobody's.
+    fn watch(&self, state: &mut State) {
+        if let Some(request_id) = state.request_id.filter(|_| !state.unwatched.is_empty()) {
+            self.sink.watch(request_id, &state.unwatched);
+        }
+        state.unwatched.clear();
     }
 
     /// To the terminal alone.
@@ -263,6 +279,7 @@ impl Output {
     }
 
     fn send(&self, state: &mut State) {
+        self.watch(state);
         self.sink.append(&mut state.unsent);
         if state.unsent.is_empty() && state.left_out > 0 {
             let left_out = std::mem::take(&mut state.left_out);
