@@ -183,7 +183,7 @@ const REFUSES_ONE_OF: usize = 20;
 const UNDER_WAY: usize = 256;
 
 /// Only waited for when something is wrong.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31
