@@ -259,7 +259,9 @@ impl Worker {
         loop {
             match self.queue.submit(batch.clone()).await {
                 Ok(_) => return,
-                Err(Error::Refused(Refusal::Busy | Refusal::Locked | Refusal::DiskFull)) => {
+                Err(Error::Refused(Refusal::Busy | Refusal::Locked | Refusal::DiskFull))
+                    if !self.runner.driver.is_closing() =>
+                {
                     sleep(REFUSED_PAUSE).await;
                 }
                 Err(error) => {
