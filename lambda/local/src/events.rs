@@ -20,5 +20,5 @@ mod sqs;
 pub(crate) mod targets;
 pub(crate) mod worker;
 
-pub use inspection::{Event, EventLog, EventState, Filter, Listed, PageToken};
+pub use inspection::{Event, EventLog, EventState, Filter, Listed, LogError, PageToken};
 pub use sqs::{Attribute, Depth, Message, MessageAttributes, SqsQueue, queue_name_of};

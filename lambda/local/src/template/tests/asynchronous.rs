@@ -78,6 +78,33 @@ fn the_older_resource_has_a_dead_letter_config() {
 }
 
 #[test]
+fn a_config_can_be_a_resource_of_its_own() {
+    let text = with_function(
+        "  Config:
+    Type: AWS::Lambda::EventInvokeConfig
+    Properties:
+      FunctionName: !Ref F
+      Qualifier: $LATEST
+      MaximumRetryAttempts: 1
+      DestinationConfig: {OnSuccess: {Destination: !GetAtt Q.Arn}}
+  Q: {Type: AWS::SQS::Queue}
+",
+    );
+    let config = only_function(&text).events.config.unwrap();
+    assert_eq!((config.maximum_retry_attempts, config.on_success), (Some(1), sqs("Q")));
+    let other = text.replace("$LATEST", "live");
+    assert_eq!(only_function(&other).events.config, None);
+    let note = &read(&other, &[]).unwrap().notes[0].message;
+    assert_eq!(note, "`Config` is for `live`, and only `$LATEST` is here");
+    check_mistakes(
+        &text.replace("MaximumRetryAttempts: 1", "MaximumRetries: 1"),
+        &[
+            "t.yaml:13:7: unknown entry of `AWS::Lambda::EventInvokeConfig` `MaximumRetries`; did you mean `MaximumRetryAttempts`?",
+        ],
+    );
+}
+
+#[test]
 fn globals_are_merged_into_it() {
     let function = only_function(
         "Transform: AWS::Serverless-2016-10-31
