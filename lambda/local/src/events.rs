@@ -11,6 +11,7 @@
 pub(crate) mod config;
 mod decision;
 pub(crate) mod envelope;
+mod hold;
 pub(crate) mod inbox;
 mod inspection;
 pub(crate) mod lineage;

@@ -158,7 +158,8 @@ impl EventLog {
         Ok(())
     }
 
-    /// Removes the dead ones among those that are meant, for good; how many there were.
+    /// Removes the dead ones among those that are meant, for good; how many there were. One that is redriven in the same
+    /// moment may go with them.
     ///
     /// # Errors
     /// The database cannot be read or written. What was removed until then stays so.

@@ -54,6 +54,25 @@ async fn an_event_that_runs_when_the_service_ends_runs_again_and_has_lost_no_att
 }
 
 #[tokio::test]
+async fn a_service_that_has_much_to_do_ends_at_once_and_goes_on_at_the_next_start() {
+    let local = Events::with(told("f")).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let meet = meet(&listener);
+    let mut waiting = BTreeSet::new();
+    for _ in 0..MANY {
+        waiting.insert(local.send("f", &meet).await);
+    }
+    let met = listener.accept().await.unwrap();
+    let folder = local.stop().await;
+    drop((met, listener));
+    let asleep = Settings { account_concurrency: 0, ..Settings::default() };
+    let local = Events::start_in(folder, asleep, vec![told("f")]).await;
+    let there: BTreeSet<_> = local.list().await.into_iter().map(|event| event.id).collect();
+    assert_eq!(there, waiting);
+    local.stop().await;
+}
+
+#[tokio::test]
 async fn what_calls_have_configured_outlives_the_service_until_the_template_says_something_else() {
     let path = "/2019-09-25/functions/f/event-invoke-config";
     let looped = "/2024-08-31/functions/f/recursion-config";
@@ -164,6 +183,9 @@ async fn the_process_that_is_killed() {
         std::io::stdout().lock().write_all(format!("{SAYS}{id}\n").as_bytes()).unwrap();
     }
 }
+
+/// Events that nobody comes to run.
+const MANY: usize = 30;
 
 const FOLDER: &str = "LAMBDA_LOCAL_TEST_FOLDER";
 const EVENT: &str = "LAMBDA_LOCAL_TEST_EVENT";
