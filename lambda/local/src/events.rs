@@ -5,7 +5,7 @@
 //!          202 once durable                                                  └─► settlement: destination, dead letters
 //! ```
 //!
-//! What can become of an event is [`decision`], without time or files. An event's end and everything that follows from
+//! What can become of an event is decided in `decision`, without time or files. An event's end and everything that follows from
 //! it is one batch: a crash before it runs the function again, a crash after it repeats nothing.
 
 pub(crate) mod config;
