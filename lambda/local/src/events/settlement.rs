@@ -85,10 +85,10 @@ impl Settlement {
 }
 
 impl Finished<'_> {
-    /// Why the event failed, for people.
+    /// How the event ended, for people.
     pub(crate) fn reason(&self) -> String {
         let condition = self.condition.as_str();
-        match self.response {
+        match self.response.filter(|response| response.failed) {
             None => condition.to_owned(),
             Some(response) => format!("{condition}: {}", failure(response.payload)),
         }
