@@ -20,7 +20,6 @@ use nix::sys::signal::Signal;
 use super::running::{Running, eventually, folder};
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the figures are what the exam is for")]
 fn no_accepted_call_is_lost_however_often_the_program_is_killed() {
     let sink = Arc::new(Sink::default());
     let receiver = sink.listen().expect("a port");
