@@ -123,6 +123,7 @@ async fn start() -> (SocketAddr, oneshot::Sender<()>) {
         buffers: BufferBudget::new(64 << 20),
         limits: Limits::new(NonZeroU32::new(PLACES).expect("some")),
         tokens: None,
+        acceptance: None,
         telemetry,
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -4,6 +4,8 @@
 mod calls;
 #[path = "program/dev.rs"]
 mod dev;
+#[path = "program/kills.rs"]
+mod kills;
 #[path = "program/leaks.rs"]
 mod leaks;
 #[path = "program/limits.rs"]

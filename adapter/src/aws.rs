@@ -3,7 +3,11 @@
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::{ProvideCredentials as _, error::CredentialsError};
-use aws_sdk_lambda::Client;
+use aws_sdk_lambda::{Client, config::SharedHttpClient};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
 
 use crate::config::AwsSettings;
 
@@ -17,7 +21,9 @@ pub use endpoint::EndpointError;
 /// Reads the SDK's variables and files; asks nobody over the network.
 pub async fn sdk_config(settings: &AwsSettings) -> SdkConfig {
     let timeouts = TimeoutConfig::builder().connect_timeout(settings.connect_timeout).build();
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts);
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .timeout_config(timeouts)
+        .http_client(http_client());
     if let Some(region) = &settings.region {
         loader = loader.region(Region::new(region.clone()));
     }
@@ -25,6 +31,11 @@ pub async fn sdk_config(settings: &AwsSettings) -> SdkConfig {
         loader = loader.endpoint_url(endpoint.to_string());
     }
     loader.load().await
+}
+
+/// The SDK's own, with the TLS of everything else here.
+pub fn http_client() -> SharedHttpClient {
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 
 /// A client that sends each request once: whether to try again is for whoever asked. Credentials, whose requests change

@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use event_queue::{EventQueue, Limits, OpenError};
 use stayput_core::{
     Credential,
     token::{self, SealingKeys},
@@ -58,6 +59,14 @@ impl DataDir {
         }
     }
 
+    /// The database of asynchronous calls: what was accepted, what is to be delivered, what is remembered.
+    ///
+    /// # Errors
+    /// It is not ours, or damaged, or from a later version; it was not changed then.
+    pub fn events(&self) -> Result<EventQueue, OpenError> {
+        EventQueue::open(&self.path.join(EVENTS), Limits::default())
+    }
+
     /// The dev key: the one from the last time, or a new one.
     ///
     /// # Errors
@@ -76,6 +85,18 @@ impl DataDir {
     pub fn gateway_keys(&self) -> Result<SealingKeys, DataDirError> {
         let (path, keys) = self.kept(GATEWAY_KEY, token::KEY_PREFIX)?;
         SealingKeys::parse(&keys).map_err(|_| DataDirError::NoKey { path })
+    }
+
+    /// The same of a directory that may be in use; nothing is made.
+    ///
+    /// # Errors
+    /// The file is not there, or holds something else.
+    pub fn kept_gateway_keys(path: &Path) -> Result<SealingKeys, DataDirError> {
+        let path = path.join(GATEWAY_KEY);
+        match read_text(&path) {
+            Ok(keys) => SealingKeys::parse(&keys).map_err(|_| DataDirError::NoKey { path }),
+            Err(cause) => Err(DataDirError::Unusable { path, cause }),
+        }
     }
 
     /// The text of a file of keys without its last line break; made with a fresh key in it if it is not there.
@@ -111,6 +132,7 @@ fn read_text(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
+const EVENTS: &str = "events.db";
 const LOCK: &str = "lock";
 const DEV_KEY: &str = "dev-key";
 const DEV_KEY_PREFIX: &str = "dev_";

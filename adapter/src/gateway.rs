@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header, request};
 use lambda_protocol::quotas::SYNC_RESPONSE_BYTES;
 use stayput_core::{
-    Blame, Call, Dialect, Exchange, Invocation, Outcome, Rejection, RenderedBody,
+    Blame, Call, Dialect, Exchange, Invocation, Mode, Outcome, Rejection, RenderedBody,
     admission::{self, Admitted, Desk},
     dialect::Altair,
     limits::Limits,
@@ -26,6 +26,7 @@ use stayput_core::{
 use uuid::Uuid;
 
 use crate::{
+    acceptance::{Acceptance, Admittance},
     access_log::{Finished, NO_DIALECT},
     backend::{BackendError, LambdaBackend, ReplyBody},
     body::Body,
@@ -45,6 +46,8 @@ pub struct Gateway {
     pub limits: Limits,
     /// `None`: no tokens are given out, and so none are taken.
     pub tokens: Option<Tokens>,
+    /// `None`: asynchronous calls are not taken.
+    pub acceptance: Option<Acceptance>,
     pub telemetry: Telemetry,
 }
 
@@ -86,10 +89,19 @@ impl Gateway {
             Ok((call, invocation)) => {
                 let admitted = Admission { call: &call, key: &invocation.key.label };
                 let waiting = Waiting { gateway: self, dialect, exchange, admitted, clock: Some(clock) };
-                let answered = self.invoke(dialect, &exchange, &invocation, &mut body).await;
+                let answered = match call.mode {
+                    Mode::Sync => self.invoke(dialect, &exchange, &invocation, &mut body).await,
+                    // Apart, so that those who wait for an answer do not pay for it in memory.
+                    Mode::Async => {
+                        Box::pin(self.accept(dialect, &exchange, &call, &invocation, &mut body)).await
+                    }
+                };
                 exchange.elapsed = waiting.over();
                 match answered {
-                    Ok(answered) => self.answer(dialect, &exchange, admitted, answered),
+                    Ok(answered) => {
+                        exchange.id = answered.id;
+                        self.answer(dialect, &exchange, admitted, answered)
+                    }
                     Err(rejection) => self.reject(dialect, &exchange, Some(admitted), &rejection),
                 }
             }
@@ -113,7 +125,13 @@ impl Gateway {
     }
 
     fn desk<'a>(&'a self, rules: &'a Rules) -> Desk<'a> {
-        Desk { keys: &rules.keys, table: &rules.table, limits: &self.limits, tokens: self.tokens.as_ref() }
+        Desk {
+            keys: &rules.keys,
+            table: &rules.table,
+            limits: &self.limits,
+            tokens: self.tokens.as_ref(),
+            asynchronous: self.acceptance.as_ref().map(|acceptance| &acceptance.rules),
+        }
     }
 
     async fn invoke<B>(
@@ -131,13 +149,50 @@ impl Gateway {
         let limit = translate::body_limit(invocation);
         let (body, share) = self.buffers.collect(&exchange.head.headers, body, limit).await?;
         let mut share = share.with_place(place);
-        let (invoke, payload) = translate::encode(dialect, exchange, invocation, body)?;
+        let (invoke, payload) = translate::encode(dialect, exchange, invocation, body, None)?;
         let answer = self.ask(invocation, invoke, payload).await;
         self.telemetry.called(answer.as_ref().err());
         let (outcome, body) =
             answer.inspect_err(|rejection| tell_operator(exchange, invocation, rejection))?;
         share.exchange_for(body.buffered_bytes())?;
-        Ok(Answered { outcome, body: Body::passing(body).holding(share) })
+        Ok(Answered { id: exchange.id, outcome, body: Body::passing(body).holding(share) })
+    }
+
+    /// An asynchronous call: answered once Lambda has it, or had it already.
+    async fn accept<B>(
+        &self,
+        dialect: &dyn Dialect,
+        exchange: &Exchange<'_>,
+        call: &Call,
+        invocation: &Invocation,
+        body: &mut B,
+    ) -> Result<Answered, Rejection>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+        B::Error: std::error::Error + 'static,
+    {
+        let acceptance = self.acceptance.as_ref().expect("without it no asynchronous call is admitted");
+        let place = self.limits.admit(&invocation.key, self.rules.load().keys.len(), exchange.started)?;
+        let limit = translate::body_limit(invocation);
+        let (body, share) = self.buffers.collect(&exchange.head.headers, body, limit).await?;
+        let share = share.with_place(place);
+        let accepted = |id| Answered { id, outcome: Outcome::Accepted, body: Body::whole("").holding(share) };
+        let (id, reserved) = match acceptance.admit(dialect, exchange, call, invocation, &body).await? {
+            Admittance::Accepted { id } => return Ok(accepted(id)),
+            Admittance::Invoke { id, reserved } => (id, reserved),
+        };
+        let exchange = &Exchange { id, ..*exchange };
+        let invoked = async {
+            let ticket = acceptance.promise(dialect, exchange, call, invocation)?;
+            let (invoke, payload) =
+                translate::encode(dialect, exchange, invocation, body, ticket.as_deref())?;
+            let answer = self.ask(invocation, invoke, payload).await;
+            self.telemetry.called(answer.as_ref().err());
+            answer.inspect_err(|rejection| tell_operator(exchange, invocation, rejection)).map(|_| ())
+        }
+        .await;
+        acceptance.settle(reserved, invoked.as_ref().copied()).await?;
+        invoked.map(|()| accepted(id))
     }
 
     /// Lambda's answer, understood. Only what has to be read is waited for: where the head says all, the payload may
@@ -171,7 +226,7 @@ impl Gateway {
         admitted: Admission<'_>,
         answered: Answered,
     ) -> Response<Body> {
-        let Answered { outcome, body } = answered;
+        let Answered { outcome, body, .. } = answered;
         let mut rendered = dialect.render(exchange, admitted.call, &outcome);
         exchange.trace.tell_caller(&mut rendered.head.headers);
         self.trace(Some(dialect), exchange, Some(admitted), rendered.head.status, outcome.blame(), None);
@@ -301,6 +356,8 @@ fn unanswered(error: &BackendError) -> Rejection {
 
 /// What came back from the function.
 struct Answered {
+    /// The call's; the first one's where this is a repetition.
+    id: Uuid,
     outcome: Outcome,
     body: Body,
 }

@@ -1,6 +1,7 @@
 //! The gateway that speaks the legacy platforms' dialects to their callers and Lambda's `Invoke` to the functions,
 //! and everything around it on the command line.
 
+pub mod acceptance;
 pub mod access_log;
 pub mod admin;
 #[cfg(feature = "aws")]
@@ -11,6 +12,7 @@ pub mod buffer;
 pub mod cli;
 pub mod config;
 pub mod data_dir;
+pub mod deliverer;
 pub mod front;
 pub mod gateway;
 pub mod metrics;
@@ -21,4 +23,6 @@ pub mod rules;
 pub mod secret;
 pub mod stripe;
 pub mod telemetry;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod tokens;

@@ -15,6 +15,7 @@ use stayput_core::{Rejection, table::Table};
 
 use crate::{
     access_log::{Finished, NO_DIALECT},
+    deliverer,
     front::Refusal,
     reload,
 };
@@ -33,6 +34,7 @@ pub use totals::{InFlight, Levels};
 #[derive(Debug)]
 pub struct Metrics {
     pub reloads: reload::Figures,
+    pub callbacks: deliverer::Figures,
     registry: Registry,
     requests: Arc<Requests>,
     totals: Arc<Totals>,
@@ -64,7 +66,9 @@ impl Metrics {
             backend_failures.clone(),
         );
         let reloads = reload::Figures::register(&mut registry);
-        Self { reloads, registry, requests, totals, rejections, backend_failures }
+        let callbacks = deliverer::Figures::default();
+        callbacks.register(&mut registry);
+        Self { reloads, callbacks, registry, requests, totals, rejections, backend_failures }
     }
 
     /// The operator's table has changed. What was counted stays counted.

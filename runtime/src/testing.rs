@@ -163,6 +163,7 @@ impl HttpRequest {
             source_ip: SOURCE_IP,
             request_id: &context.request_id,
             time: SystemTime::now(),
+            ticket: None,
         };
         let text = String::from_utf8(event.encode(self.0.body())).expect("an encoded event is JSON");
         RawValue::from_string(text).expect("an encoded event is JSON")

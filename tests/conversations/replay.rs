@@ -6,9 +6,11 @@ use bytes::Bytes;
 use http::{Method, response};
 use stayput_core::{
     Call, Dialect, Exchange, Invocation, Outcome, Rejection, Rendered, RenderedBody, Trace,
-    admission::{Desk, recognise},
+    admission::{Asynchronous, Desk, recognise},
+    callback::Ticket,
     keys::Keyring,
     table::Table,
+    token::NONCE_BYTES,
     translate,
 };
 use uuid::Uuid;
@@ -31,7 +33,8 @@ pub(crate) fn replay(
     told: &Conversation,
 ) -> Result<(), String> {
     let limits = setup::limits();
-    let desk = Desk { keys, table, limits: &limits, tokens: None };
+    let asynchronous = Asynchronous::default();
+    let desk = Desk { keys, table, limits: &limits, tokens: None, asynchronous: Some(&asynchronous) };
     told.turns.iter().enumerate().try_for_each(|(index, turn)| {
         let gateway = Gateway { register, desk, id: Uuid::from_u128(FIRST_ID + index as u128) };
         gateway.replay(turn).map_err(|error| format!("{} turn {}: {error}", told.path, index + 1))
@@ -69,7 +72,7 @@ impl Gateway<'_> {
         let (dialect, admitted) = recognised.ok_or("no dialect has this route")?;
         let asked = match admitted {
             Ok((call, invocation)) => {
-                let answered = self.ask(dialect, &exchange, &invocation, turn, &mut known)?;
+                let answered = self.ask(dialect, &exchange, &call, &invocation, turn, &mut known)?;
                 answered.map(|(outcome, body)| (call, outcome, body))
             }
             Err(rejection) => not_asked(turn, rejection)?,
@@ -84,6 +87,7 @@ impl Gateway<'_> {
         &self,
         dialect: &dyn Dialect,
         exchange: &Exchange<'_>,
+        call: &Call,
         invocation: &Invocation,
         turn: &Turn,
         known: &mut Known,
@@ -98,7 +102,12 @@ impl Gateway<'_> {
         if body.len() > limit {
             return not_asked(turn, Rejection::PayloadTooLarge { limit });
         }
-        let (head, payload) = match translate::encode(dialect, exchange, invocation, body) {
+        let ticket = Ticket::promise(dialect, exchange, call, invocation);
+        let encoded = ticket.and_then(|ticket| {
+            let sealed = ticket.map(|ticket| ticket.seal(&super::sealing_keys(), [7; NONCE_BYTES]));
+            translate::encode(dialect, exchange, invocation, body, sealed.as_deref())
+        });
+        let (head, payload) = match encoded {
             Ok(invoke) => invoke,
             Err(rejection) => return not_asked(turn, rejection),
         };

@@ -2,7 +2,9 @@
 
 use std::{io, sync::Arc};
 
+use event_queue::{EventQueue, Limits as QueueLimits};
 use stayput::{
+    acceptance::{Acceptance, StoredLedger},
     access_log::AccessLog,
     backend::LambdaBackend,
     buffer::BufferBudget,
@@ -13,7 +15,8 @@ use stayput::{
     rules::{LiveRules, Rules},
     telemetry::Telemetry,
 };
-use stayput_core::Dialect;
+use stayput_core::{Dialect, admission::Asynchronous};
+use tempfile::TempDir;
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot};
 
 use super::{Conversation, caller::Caller, setup, told::ToldLambda};
@@ -24,6 +27,7 @@ pub(crate) struct SocketGateway {
     /// Dropping it ends the server.
     _stop: oneshot::Sender<()>,
     _runtime: Runtime,
+    _folder: TempDir,
 }
 
 impl SocketGateway {
@@ -32,6 +36,14 @@ impl SocketGateway {
         let lambda = Arc::<ToldLambda>::default();
         let table = setup::table();
         let metrics = Arc::new(Metrics::new(&table));
+        let folder = tempfile::tempdir()?;
+        let store = EventQueue::open(&folder.path().join("events.db"), QueueLimits::default());
+        let ledger = StoredLedger::new(store.map_err(io::Error::other)?).map_err(io::Error::other)?;
+        let acceptance = Acceptance {
+            rules: Asynchronous::default(),
+            keys: super::sealing_keys(),
+            ledger: Arc::new(ledger),
+        };
         let gateway = Arc::new(Gateway {
             dialects,
             rules: Arc::new(LiveRules::new(Rules { table, keys: setup::keys() })),
@@ -39,6 +51,7 @@ impl SocketGateway {
             buffers: BufferBudget::new(64 << 20),
             limits: setup::limits(),
             tokens: None,
+            acceptance: Some(acceptance),
             telemetry: Telemetry::new(metrics, Arc::new(AccessLog::start(LogFormat::Text, io::sink())?)),
         });
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
@@ -58,7 +71,7 @@ impl SocketGateway {
             },
         ));
         let caller = Caller { gateway: address, in_front_of_nobody: None, lambda, unlisted: &[] };
-        Ok(Self { caller, _stop: stop, _runtime: runtime })
+        Ok(Self { caller, _stop: stop, _runtime: runtime, _folder: folder })
     }
 
     /// # Errors

@@ -87,13 +87,14 @@ fn router() -> Check {
         let Some((head, body)) = parse(input) else { return false };
         let mut known = false;
         for &dialect in DIALECTS {
-            let desk = Desk { keys: &keys, table: &table, limits: &limits, tokens: None };
+            let desk = Desk { keys: &keys, table: &table, limits: &limits, tokens: None, asynchronous: None };
             let Some(admitted) = recognise(dialect, &exchange(&head), &desk) else { continue };
             known = true;
             match admitted {
                 Ok((_, invocation)) => {
                     let body = Bytes::copy_from_slice(body);
-                    let encoded = translate::encode(dialect, &exchange(&head), &invocation, body.clone());
+                    let encoded =
+                        translate::encode(dialect, &exchange(&head), &invocation, body.clone(), None);
                     let (_, payload) = encoded.expect("so small a body fits");
                     if payload != body {
                         serde_json::from_slice::<serde_json::Value>(&payload).expect("an event in JSON");
@@ -127,6 +128,7 @@ fn envelope(input: &[u8]) -> bool {
         source_ip: "127.0.0.1",
         request_id: "1",
         time: SystemTime::UNIX_EPOCH,
+        ticket: None,
     };
     let event: serde_json::Value = serde_json::from_slice(&event.encode(body)).expect("an event in JSON");
     assert_eq!(
@@ -184,7 +186,7 @@ fn admitted(
 ) -> Option<(&'static dyn Dialect, request::Parts, Call, Invocation)> {
     let (head, _) = parse(call)?;
     let limits = setup::limits();
-    let desk = Desk { keys, table, limits: &limits, tokens: None };
+    let desk = Desk { keys, table, limits: &limits, tokens: None, asynchronous: None };
     DIALECTS.iter().find_map(|&dialect| {
         let (call, invocation) = recognise(dialect, &exchange(&head), &desk)?.ok()?;
         Some((dialect, head.clone(), call, invocation))

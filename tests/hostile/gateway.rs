@@ -53,6 +53,7 @@ impl RunningGateway {
             buffers: BufferBudget::new(64 << 20),
             limits: setup::limits(),
             tokens: None,
+            acceptance: None,
         });
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let address = listener.local_addr().expect("an address");

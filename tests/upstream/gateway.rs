@@ -82,6 +82,7 @@ impl Caller {
             buffers: BufferBudget::new(64 << 20),
             limits: Limits::new(NonZeroU32::MIN),
             tokens: None,
+            acceptance: None,
             telemetry: Telemetry::new(metrics, log),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -129,6 +130,7 @@ fn sdk(address: SocketAddr) -> Arc<dyn LambdaBackend> {
     let config = aws_config::SdkConfig::builder()
         .behavior_version(aws_config::BehaviorVersion::latest())
         .region(aws_config::Region::new("us-east-1"))
+        .http_client(stayput::aws::http_client())
         .endpoint_url(format!("http://{address}"))
         .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials))
         .build();

@@ -16,7 +16,7 @@ use nix::{
 };
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
-    crypto::aws_lc_rs,
+    crypto::ring,
     pki_types::{CertificateDer, ServerName},
 };
 use tempfile::TempDir;
@@ -93,7 +93,7 @@ impl Serve {
     fn is_trusted_with(&self, certificate: &CertificateDer<'static>) -> bool {
         let mut roots = RootCertStore::empty();
         roots.add(certificate.clone()).expect("a certificate");
-        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("versions")
             .with_root_certificates(roots)

@@ -83,7 +83,7 @@ fn call(function: usize, key: usize) -> request::Parts {
 fn admit(bencher: Bencher<'_, '_>, rows: usize) {
     let (table, keys) = (table(rows), keyring(rows));
     let limits = Limits::new(NonZeroU32::MAX);
-    let desk = Desk { keys: &keys, table: &table, limits: &limits, tokens: None };
+    let desk = Desk { keys: &keys, table: &table, limits: &limits, tokens: None, asynchronous: None };
     let head = call(rows / 2, rows - 1);
     bencher.bench_local(|| {
         let admitted = recognise(dialect(), &exchange(black_box(&head)), &desk);
@@ -95,7 +95,7 @@ fn admit(bencher: Bencher<'_, '_>, rows: usize) {
 fn refuse_an_unknown_key(bencher: Bencher<'_, '_>, rows: usize) {
     let (table, keys) = (table(rows), keyring(rows));
     let limits = Limits::new(NonZeroU32::MAX);
-    let desk = Desk { keys: &keys, table: &table, limits: &limits, tokens: None };
+    let desk = Desk { keys: &keys, table: &table, limits: &limits, tokens: None, asynchronous: None };
     let head = call(rows / 2, rows);
     bencher.bench_local(|| {
         let admitted = recognise(dialect(), &exchange(black_box(&head)), &desk);
@@ -107,7 +107,7 @@ fn refuse_an_unknown_key(bencher: Bencher<'_, '_>, rows: usize) {
 fn refuse_an_unknown_function(bencher: Bencher<'_, '_>, rows: usize) {
     let (table, keys) = (table(rows), keyring(rows));
     let limits = Limits::new(NonZeroU32::MAX);
-    let desk = Desk { keys: &keys, table: &table, limits: &limits, tokens: None };
+    let desk = Desk { keys: &keys, table: &table, limits: &limits, tokens: None, asynchronous: None };
     let head = call(rows, rows - 1);
     bencher.bench_local(|| {
         let admitted = recognise(dialect(), &exchange(black_box(&head)), &desk);
@@ -120,7 +120,7 @@ fn refuse_an_unknown_function(bencher: Bencher<'_, '_>, rows: usize) {
 fn recognise_no_route(bencher: Bencher<'_, '_>) {
     let (table, keys) = (table(1), keyring(1));
     let limits = Limits::new(NonZeroU32::MAX);
-    let desk = Desk { keys: &keys, table: &table, limits: &limits, tokens: None };
+    let desk = Desk { keys: &keys, table: &table, limits: &limits, tokens: None, asynchronous: None };
     let head = Request::get("/favicon.ico").body(()).expect("a request").into_parts().0;
     bencher.bench_local(|| {
         let any =

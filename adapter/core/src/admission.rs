@@ -5,13 +5,17 @@
 
 use std::sync::Arc;
 
+use lambda_protocol::quotas::SYNC_REQUEST_BYTES;
+
 use crate::{
     Call, Dialect, Exchange, Invocation, Mode, Rejection, keys::Keyring, keys::Right, limits::Limits,
     table::Table, token::Tokens,
 };
 
+mod asynchronous;
 mod caller;
 
+pub use asynchronous::{Asynchronous, CALLBACK_EVENT_BYTES};
 pub use caller::{Caller, authenticate};
 
 /// What became of a request that some dialect claims.
@@ -25,6 +29,8 @@ pub struct Desk<'a> {
     pub limits: &'a Limits,
     /// `None`: no tokens are given out, and so none are taken.
     pub tokens: Option<&'a Tokens>,
+    /// `None`: asynchronous calls are not taken.
+    pub asynchronous: Option<&'a Asynchronous>,
 }
 
 /// Parses and admits in the one right order. `None`: not this dialect's route.
@@ -53,11 +59,15 @@ fn admit(
     if !caller.may(right) {
         return Err(Rejection::Forbidden { right });
     }
-    if call.mode == Mode::Async {
-        return Err(Rejection::NotImplemented("asynchronous calls are not available yet"));
-    }
+    let event_limit = match (call.mode, desk.asynchronous) {
+        (Mode::Sync, _) => SYNC_REQUEST_BYTES,
+        (Mode::Async, Some(asynchronous)) => asynchronous.admit(&call, function)?,
+        (Mode::Async, None) => {
+            return Err(Rejection::NotImplemented("asynchronous calls are not available yet"));
+        }
+    };
     let logs = caller.may(Right::Logs);
-    let invocation = Invocation::new(&call, Arc::clone(function), Arc::clone(caller.key), logs);
+    let invocation = Invocation::new(&call, Arc::clone(function), Arc::clone(caller.key), logs, event_limit);
     Ok((call, invocation))
 }
 

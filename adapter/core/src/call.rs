@@ -1,6 +1,6 @@
 //! A parsed request: what the caller wants, in our words, before anyone asks whether they may.
 
-use http::HeaderValue;
+use crate::{CallbackUrl, IdempotencyKey};
 
 /// One request, parsed by a dialect from its head.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -8,8 +8,10 @@ pub struct Call {
     pub function: FunctionKey,
     pub mode: Mode,
     pub shape: Shape,
-    /// `X-Callback-Url` as sent.
-    pub callback: Option<HeaderValue>,
+    /// `X-Callback-Url` of an asynchronous call; read, and not yet judged.
+    pub callback: Option<CallbackUrl>,
+    /// Of an asynchronous call; others' goes to the function alone.
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 /// A function as the caller names it: a key in the operator's table, never part of an ARN.

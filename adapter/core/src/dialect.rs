@@ -6,7 +6,11 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request, response};
 
-use crate::{Call, Credential, Exchange, Outcome, Rejection, headers};
+use crate::{
+    Call, CallbackUrl, Credential, Exchange, IdempotencyKey, Mode, Outcome, Rejection,
+    callback::{Ending, Told, UrlRefusal},
+    headers,
+};
 
 mod altair;
 mod eywa;
@@ -55,6 +59,16 @@ pub trait Dialect: Signpost + std::fmt::Debug + Send + Sync {
         false
     }
 
+    /// Fields of an asynchronous request that its callback repeats or goes by. They travel in the ticket, so they are few.
+    fn echo(&self, _: &Exchange<'_>) -> HeaderMap {
+        HeaderMap::new()
+    }
+
+    /// What the callback says of a call's end, beside what every callback says. `None`: none is due for such an end.
+    fn callback(&self, _: &Ending<'_>) -> Option<Told> {
+        None
+    }
+
     /// The caller's answer to an outcome.
     fn render(&self, exchange: &Exchange<'_>, call: &Call, outcome: &Outcome) -> Rendered;
 
@@ -94,6 +108,26 @@ pub enum RenderedBody {
     /// The dialect's own words.
     Own(Bytes),
 }
+
+/// Where an asynchronous call's end is to be told. An empty field is none, as to the platforms' own gateways.
+fn callback_url(headers: &HeaderMap, mode: Mode) -> Result<Option<CallbackUrl>, Rejection> {
+    let mut filled = headers.get_all(X_CALLBACK_URL).iter().filter(|value| !value.is_empty());
+    match (mode, filled.next(), filled.next()) {
+        (Mode::Sync, _, _) | (Mode::Async, None, _) => Ok(None),
+        (Mode::Async, Some(url), None) => Ok(Some(CallbackUrl::read(url.as_bytes())?)),
+        (Mode::Async, Some(_), Some(_)) => Err(UrlRefusal::Repeated.into()),
+    }
+}
+
+/// The key of an asynchronous call. On a synchronous one the field is the function's to understand.
+fn idempotency_key(headers: &HeaderMap, mode: Mode) -> Result<Option<IdempotencyKey>, Rejection> {
+    match mode {
+        Mode::Sync => Ok(None),
+        Mode::Async => IdempotencyKey::of(headers),
+    }
+}
+
+const X_CALLBACK_URL: HeaderName = HeaderName::from_static("x-callback-url");
 
 /// The `Allow` field that goes with a wrong method (RFC 9110 §15.5.6).
 fn allow(rejection: &Rejection) -> Option<(HeaderName, HeaderValue)> {

@@ -47,6 +47,25 @@ pub fn from_function(mut headers: HeaderMap) -> Result<HeaderMap, AnswerHeadersE
     }
 }
 
+/// What of a function's answer may be sent to a callback's URL: fields of an answer become fields of a request there, so
+/// what would name another host, carry the gateway's own words or ask for yet another callback stays here.
+pub fn for_callback(headers: &HeaderMap) -> HeaderMap {
+    let listed = connection_options(headers);
+    let mut crossing = HeaderMap::with_capacity(headers.keys_len());
+    for (name, value) in headers {
+        let ours = CALLBACK_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix));
+        let stays = ours
+            || OF_A_REQUEST.contains(name)
+            || FRAMING.contains(name)
+            || FOR_THE_GATEWAY.contains(name)
+            || !crosses(name, &listed);
+        if !stays {
+            crossing.append(name.clone(), value.clone());
+        }
+    }
+    crossing
+}
+
 /// The secret in `Authorization`, without its scheme word if that is one of `schemes` (in any case).
 ///
 /// Any other text is the secret as a whole: a bare key is as good as one with its word, and what is no key is unknown
@@ -113,6 +132,12 @@ const PLATFORM_PREFIXES: [&str; 4] = ["x-amz-", "x-amzn-", "x-stedi-", "x-staypu
 
 /// The callback's URL travels sealed in the ticket; the gateway itself answers `Expect: 100-continue`.
 static FOR_THE_GATEWAY: [HeaderName; 2] = [HeaderName::from_static("x-callback-url"), header::EXPECT];
+
+/// What the gateway says of a callback: `x-function-status` and the like, and the signature.
+const CALLBACK_PREFIXES: [&str; 2] = ["x-function-", "webhook-"];
+
+/// Meaningless in an answer; in a request, another's to say.
+static OF_A_REQUEST: [HeaderName; 2] = [header::HOST, header::COOKIE];
 
 /// Said anew by whoever writes the answer's bytes. (`Transfer-Encoding` is a field of the connection already.)
 static FRAMING: [HeaderName; 1] = [header::CONTENT_LENGTH];
@@ -212,6 +237,32 @@ mod tests {
     fn a_function_knows_the_bodys_length_and_never_sets_an_answers() {
         check_request(&[("content-length", "2")], &[("content-length", "2")]);
         check_answer(&[("content-length", "2"), ("x-a", "1")], &[("x-a", "1")]);
+    }
+
+    #[test]
+    fn a_callback_carries_a_functions_fields_and_none_that_are_a_requests_or_ours() {
+        let fields = map(&[
+            ("content-type", "text/plain"),
+            ("x-tag", "1"),
+            ("x-tag", "2"),
+            ("set-cookie", "a=1"),
+            ("host", "internal.example"),
+            ("cookie", "a=1"),
+            ("content-length", "2"),
+            ("transfer-encoding", "chunked"),
+            ("connection", "x-hop"),
+            ("x-hop", "1"),
+            ("expect", "100-continue"),
+            ("authorization", "Bearer a"),
+            ("x-callback-url", "http://a"),
+            ("x-function-status", "200"),
+            ("webhook-signature", "v1,a"),
+            ("x-stayput-hops", "0"),
+            ("x-openfaas-internal", "proxy"),
+        ]);
+        let sent =
+            map(&[("content-type", "text/plain"), ("x-tag", "1"), ("x-tag", "2"), ("set-cookie", "a=1")]);
+        assert_eq!(for_callback(&fields), sent);
     }
 
     #[test]

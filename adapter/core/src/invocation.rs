@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Call, Mode, Shape, keys::Key, table::Function};
+use crate::{Call, CallbackUrl, IdempotencyKey, Mode, Shape, keys::Key, table::Function};
 
 /// A call that may happen.
 #[derive(Clone, Debug)]
@@ -14,11 +14,23 @@ pub struct Invocation {
     pub shape: Shape,
     /// May the answer carry the log tail and error traces?
     pub logs: bool,
+    /// Where the caller is told of the end; judged.
+    pub callback: Option<CallbackUrl>,
+    pub idempotency_key: Option<IdempotencyKey>,
+    /// Bytes of the largest event that Lambda, or the operator, takes of such a call.
+    pub event_limit: usize,
 }
 
 impl Invocation {
-    pub(crate) fn new(call: &Call, function: Arc<Function>, key: Arc<Key>, logs: bool) -> Self {
+    pub(crate) fn new(
+        call: &Call,
+        function: Arc<Function>,
+        key: Arc<Key>,
+        logs: bool,
+        event_limit: usize,
+    ) -> Self {
         let shape = if function.payload_is_event { Shape::Event } else { call.shape.clone() };
-        Self { function, key, mode: call.mode, shape, logs }
+        let (callback, idempotency_key) = (call.callback.clone(), call.idempotency_key.clone());
+        Self { function, key, mode: call.mode, shape, logs, callback, idempotency_key, event_limit }
     }
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use http::Method;
 
-use crate::{keys::Right, limits::Rate};
+use crate::{callback::UrlRefusal, keys::Right, limits::Rate};
 
 /// A call that got no outcome. Messages may be read by the caller: they name the limit, never a secret.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -16,6 +16,11 @@ pub enum Rejection {
     Method { allow: &'static [Method] },
     #[error("{0}")]
     Malformed(String),
+    #[error("X-Callback-Url is refused: {0}")]
+    CallbackUrl(#[from] UrlRefusal),
+    /// A callback of ours that asks for a callback of ours, and so on.
+    #[error("the call has come round through {limit} callbacks")]
+    Loop { limit: u8 },
     #[error("missing or unknown credential")]
     Unauthenticated,
     #[error("the credential lacks the right `{}`", right.as_str())]
@@ -25,6 +30,13 @@ pub enum Rejection {
     UnknownFunction,
     #[error("request body is over the limit of {limit} bytes")]
     PayloadTooLarge { limit: usize },
+    /// Of an asynchronous call: the body alone may be within it.
+    #[error("the request as an event is over the limit of {limit} bytes")]
+    EventTooLarge { limit: usize },
+    #[error("the Idempotency-Key was used with another request")]
+    IdempotencyConflict,
+    #[error("a request with this Idempotency-Key is being accepted")]
+    IdempotencyInProgress,
     /// Lambda could not parse the event; its own words.
     #[error("{0}")]
     InvalidPayload(String),
@@ -105,10 +117,15 @@ impl Rejection {
             Self::Route
             | Self::Method { .. }
             | Self::Malformed(_)
+            | Self::CallbackUrl(_)
+            | Self::Loop { .. }
             | Self::Unauthenticated
             | Self::Forbidden { .. }
             | Self::UnknownFunction
             | Self::PayloadTooLarge { .. }
+            | Self::EventTooLarge { .. }
+            | Self::IdempotencyConflict
+            | Self::IdempotencyInProgress
             | Self::InvalidPayload(_)
             | Self::BodyIncomplete
             | Self::BodyTimeout
@@ -137,6 +154,7 @@ impl Rejection {
                 Some(*retry_after_s)
             }
             Self::NotReady(_)
+            | Self::IdempotencyInProgress
             | Self::KeyBusy { .. }
             | Self::Overloaded { .. }
             | Self::Busy { .. }
@@ -145,10 +163,14 @@ impl Rejection {
             Self::Route
             | Self::Method { .. }
             | Self::Malformed(_)
+            | Self::CallbackUrl(_)
+            | Self::Loop { .. }
             | Self::Unauthenticated
             | Self::Forbidden { .. }
             | Self::UnknownFunction
             | Self::PayloadTooLarge { .. }
+            | Self::EventTooLarge { .. }
+            | Self::IdempotencyConflict
             | Self::InvalidPayload(_)
             | Self::BodyIncomplete
             | Self::BodyTimeout

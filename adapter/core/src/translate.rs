@@ -8,42 +8,51 @@ use lambda_protocol::{
     http_answer::HttpAnswer,
     http_event::HttpEvent,
     invoke::{InvocationType, Invoke, InvokeReply, LogType, X_AMZ_FUNCTION_ERROR, X_AMZ_LOG_RESULT},
-    quotas::{SYNC_REQUEST_BYTES, SYNC_RESPONSE_BYTES},
+    quotas::SYNC_RESPONSE_BYTES,
 };
 
 use crate::{Answer, Dialect, Exchange, Failure, Invocation, Mode, Outcome, Rejection, Shape, headers};
 
-/// How many body bytes this call may bring.
+/// How many body bytes this call may bring. An asynchronous HTTP request of so many may still be too large as an event:
+/// its limit is so low that text must not pay for base64.
 pub fn body_limit(invocation: &Invocation) -> usize {
-    match invocation.shape {
-        Shape::Event => SYNC_REQUEST_BYTES,
-        Shape::Http { .. } => HTTP_BODY_BYTES,
+    match (&invocation.shape, invocation.mode) {
+        (Shape::Event, _) | (Shape::Http { .. }, Mode::Async) => invocation.event_limit,
+        (Shape::Http { .. }, Mode::Sync) => HTTP_BODY_BYTES,
     }
 }
 
 /// The `Invoke` request for a call: its head and its payload.
 ///
+/// `ticket` is a sealed [`Ticket`](crate::callback::Ticket); only an event of the HTTP shape has a place for it.
+///
 /// # Errors
-/// [`Rejection::PayloadTooLarge`] where the encoded event is over Lambda's limit; it names the limit of
-/// [`body_limit`], which is the one that a caller can keep.
+/// [`Rejection::PayloadTooLarge`] where the encoded event is over its limit; it names the limit of [`body_limit`],
+/// which is the one that a caller can keep. Asynchronously, [`Rejection::EventTooLarge`].
 pub fn encode(
     dialect: &dyn Dialect,
     exchange: &Exchange<'_>,
     invocation: &Invocation,
     body: Bytes,
+    ticket: Option<&str>,
 ) -> Result<(request::Parts, Bytes), Rejection> {
     let trace = exchange.trace.to_x_ray();
     let payload = match &invocation.shape {
         Shape::Event => body,
-        Shape::Http { path } => http_event(dialect, exchange, path, &trace, &body),
+        Shape::Http { path } => http_event(dialect, exchange, path, &trace, &body, ticket),
     };
-    if payload.len() > SYNC_REQUEST_BYTES {
-        return Err(Rejection::PayloadTooLarge { limit: body_limit(invocation) });
+    if payload.len() > invocation.event_limit {
+        return Err(match (&invocation.shape, invocation.mode) {
+            (Shape::Http { .. }, Mode::Async) => Rejection::EventTooLarge { limit: invocation.event_limit },
+            (Shape::Event, _) | (Shape::Http { .. }, Mode::Sync) => {
+                Rejection::PayloadTooLarge { limit: body_limit(invocation) }
+            }
+        });
     }
     let invoke = Invoke {
         qualifier: invocation.function.qualifier.clone(),
         invocation_type: invocation_type(invocation.mode),
-        log_type: if invocation.logs && dialect.carries_log() { LogType::Tail } else { LogType::None },
+        log_type: log_type(dialect, invocation),
         trace: Some(trace),
         request_id: Some(exchange.id),
         ..Invoke::new(invocation.function.lambda.clone())
@@ -122,6 +131,7 @@ fn http_event(
     path: &str,
     trace: &HeaderValue,
     body: &[u8],
+    ticket: Option<&str>,
 ) -> Bytes {
     let head = exchange.head;
     let mut headers = dialect.function_headers(exchange);
@@ -135,8 +145,17 @@ fn http_event(
         source_ip: &exchange.peer_ip().to_canonical().to_string(),
         request_id: &exchange.id.to_string(),
         time: exchange.started,
+        ticket,
     };
     event.encode(body).into()
+}
+
+/// An event that is only accepted has no log yet.
+fn log_type(dialect: &dyn Dialect, invocation: &Invocation) -> LogType {
+    match invocation.mode {
+        Mode::Sync if invocation.logs && dialect.carries_log() => LogType::Tail,
+        Mode::Sync | Mode::Async => LogType::None,
+    }
 }
 
 fn invocation_type(mode: Mode) -> InvocationType {
@@ -189,7 +208,7 @@ fn refused(code: &ErrorCode) -> Rejection {
 }
 
 /// Body bytes on the HTTP dialects: (6 MiB − 128 KiB) × ¾, so that the body as base64 leaves the rest of the event
-/// 128 KiB of Lambda's limit. Source: ours, from [`SYNC_REQUEST_BYTES`].
+/// 128 KiB of Lambda's limit. Source: ours, from [`SYNC_REQUEST_BYTES`](lambda_protocol::quotas::SYNC_REQUEST_BYTES).
 pub const HTTP_BODY_BYTES: usize = 4_620_288;
 
 /// What Lambda itself says of every payload.

@@ -8,10 +8,11 @@ use super::{credentials, endpoint, endpoint::EndpointError, lambda_client, sdk_c
 use crate::{
     backend::{
         LambdaBackend,
-        lean::{Identities, Lean, LeanSettings, Tls},
+        lean::{Identities, Lean, LeanSettings},
         sdk::Sdk,
     },
     config::{AwsClient, AwsSettings},
+    tls::Tls,
 };
 
 /// The way to Lambda on AWS.

@@ -21,13 +21,9 @@ mod connect;
 mod identity;
 mod origin;
 mod pool;
-#[cfg(feature = "tls")]
-mod tls;
 
 pub use identity::{Identities, Identity};
 pub use origin::{Origin, OriginError};
-#[cfg(feature = "tls")]
-pub use tls::Tls;
 
 use connect::Connector;
 use pool::{Pool, Sender};
@@ -48,7 +44,7 @@ pub struct LeanSettings {
     pub stall_limit: Duration,
     /// For an `https` endpoint.
     #[cfg(feature = "tls")]
-    pub tls: Option<Tls>,
+    pub tls: Option<crate::tls::Tls>,
 }
 
 /// Signs each request and sends it over a pooled connection.

@@ -8,6 +8,7 @@ use serde_json::json;
 use stayput_core::{Credential, keys::Right};
 use tokio::task::JoinSet;
 
+mod callbacks;
 mod own;
 mod rebuild;
 
@@ -88,7 +89,7 @@ async fn run(
     config: Config,
     source: Source,
     set_level: SetLevel,
-    template: Template,
+    mut template: Template,
     making: Making,
     json: bool,
 ) -> Result<Exit, Failure> {
@@ -118,7 +119,13 @@ async fn run(
     let own = Own::new(&template, secret);
     let rules = own.rules(config.rows);
     own.warn_of_dead_ends(&rules.table);
-    let mut station = Station::start(&config.gateway, rules, sealing_keys, admin_port)?;
+    let store = data_dir.events()?;
+    let elsewhere = callbacks::direct(&mut template.functions);
+    let acceptance = callbacks::acceptance(&store, &sealing_keys, elsewhere)?;
+    let embedding = embedding.keeping(store.clone());
+    let mut station = Station::start(&config.gateway, rules, sealing_keys.clone(), admin_port)?;
+    station.acceptance = Some(acceptance);
+    let deliverer = callbacks::deliverer(&store, &sealing_keys, station.telemetry.metrics.callbacks.clone())?;
     let workshop = Workshop {
         functions: template.functions.clone(),
         tools: embedding.tools().clone(),
@@ -158,6 +165,10 @@ async fn run(
     if let Some(rebuild) = rebuild {
         background.spawn(rebuild.run(embedded.service.clone()));
     }
+    background.spawn(async move {
+        let error = deliverer.run().await;
+        tracing::error!(error = &error as &dyn std::error::Error, "callbacks are no longer delivered");
+    });
     let ended = embedded.until_ended(signals.asked()).await;
     background.shutdown().await;
     say("ending; calls that are running have 5 s to finish");

@@ -7,6 +7,7 @@ use std::{
     process::Command,
 };
 
+use event_queue::EventQueue;
 use lambda_local::{
     LocalLambda, LogSink, Settings, Signatures,
     languages::{self, Tools},
@@ -32,6 +33,7 @@ pub(super) struct Embedding {
     warden: Warden,
     tools: Tools,
     concurrency: u32,
+    events: Option<EventQueue>,
 }
 
 /// The service at work, on its ports.
@@ -62,12 +64,18 @@ impl Embedding {
             warden,
             tools,
             concurrency: config.lambda.concurrency.get(),
+            events: None,
         })
     }
 
     /// Whose requests are answered; without this, everybody's.
     pub(super) fn asking_for(self, signatures: Signatures) -> Self {
         Self { signatures, ..self }
+    }
+
+    /// Where asynchronous events are kept; without this, none are taken.
+    pub(super) fn keeping(self, events: EventQueue) -> Self {
+        Self { events: Some(events), ..self }
     }
 
     /// Where the service answers.
@@ -96,6 +104,7 @@ impl Embedding {
             endpoint: Some(self.url),
             path: self.tools.search_path.clone(),
             signatures: self.signatures,
+            events: self.events,
             ..Settings::default()
         };
         let functions = languages::prepare(template.functions, &self.tools, mode).await;

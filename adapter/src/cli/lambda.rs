@@ -69,7 +69,8 @@ async fn run(
 ) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     let embedding = Embedding::prepare(config, "--listen").await?.asking_for(signatures);
-    let _data_dir = DataDir::open(&config.gateway.data_dir)?;
+    let data_dir = DataDir::open(&config.gateway.data_dir)?;
+    let embedding = embedding.keeping(data_dir.events()?);
     let url = embedding.url().to_owned();
     let embedded = tokio::select! {
         started = embedding.start(template, build.mode()) => started?,

@@ -4,6 +4,7 @@ use std::{num::NonZeroUsize, sync::Arc};
 
 use clap::Args;
 use serde_json::json;
+use stayput_core::admission::Asynchronous;
 
 use super::{
     Exit, Failure,
@@ -17,6 +18,7 @@ use super::{
     terminal::{print, print_json, say},
 };
 use crate::{
+    acceptance::{Acceptance, StoredLedger},
     aws,
     config::{Config, GATEWAY_KEY, Rows},
     data_dir::DataDir,
@@ -86,7 +88,13 @@ async fn run(
         config.gateway.key_file.as_deref(),
         &data_dir,
     )?;
+    let acceptance = Acceptance {
+        rules: Asynchronous { callbacks: None, ..Asynchronous::default() },
+        keys: sealing_keys.clone(),
+        ledger: Arc::new(StoredLedger::new(data_dir.events()?)?),
+    };
     let mut station = Station::start(&config.gateway, rules, sealing_keys, admin_port)?;
+    station.acceptance = Some(acceptance);
     let lambda = tokio::select! {
         lambda = aws::backend(&config.aws) => lambda.map_err(|cause| Failure::unreachable("Lambda cannot be called").because(&cause))?,
         () = signals.asked() => return Ok(Exit::Done),

@@ -13,6 +13,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 use super::{Failure, signals::Stop};
 use crate::{
+    acceptance::Acceptance,
     access_log::AccessLog,
     admin::{self, Admin, Readiness},
     backend::LambdaBackend,
@@ -34,6 +35,8 @@ pub(super) struct Station {
     limits: CallLimits,
     /// Gone once the gateway has them.
     tokens: Option<Tokens>,
+    /// As `tokens`. `None`: no asynchronous calls.
+    pub(super) acceptance: Option<Acceptance>,
     readiness: Readiness,
     stop: Stop,
     drain: Duration,
@@ -61,6 +64,7 @@ impl Station {
             buffers: BufferBudget::new(settings.buffered_bytes),
             limits: CallLimits::new(settings.concurrency),
             tokens: Some(Tokens::new(sealing_keys)),
+            acceptance: None,
             readiness: Readiness::default(),
             stop: Stop::default(),
             drain: settings.drain,
@@ -116,6 +120,7 @@ impl Station {
             buffers: self.buffers.clone(),
             limits: self.limits.clone(),
             tokens: self.tokens.take(),
+            acceptance: self.acceptance.take(),
             telemetry: self.telemetry.clone(),
         })
     }

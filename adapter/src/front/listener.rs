@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    task::unconstrained,
     time::{Instant, MissedTickBehavior},
 };
 
@@ -87,7 +88,9 @@ where
         let accepted = async {
             // The place comes first: with all of them taken, callers wait in the kernel's queue.
             let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
-            (listener.accept().await, place)
+            // However much there is to do on this thread, the kernel's queue is emptied at each turn: who does not fit into it
+            // tries again after seconds.
+            (unconstrained(listener.accept()).await, place)
         };
         tokio::select! {
             biased;

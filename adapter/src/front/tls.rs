@@ -9,7 +9,7 @@ use std::{
 use arc_swap::ArcSwap;
 use rustls::{
     ServerConfig,
-    crypto::aws_lc_rs,
+    crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
@@ -73,7 +73,7 @@ impl Certificates {
 
     /// TLS 1.2 and 1.3 with HTTP/1.1 behind them.
     pub(super) fn acceptor(self: &Arc<Self>) -> TlsAcceptor {
-        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&[&TLS13, &TLS12])
             .expect("the provider has suites for both")
             .with_no_client_auth()
@@ -108,8 +108,10 @@ fn read(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError
     }
     let secret = PrivateKeyDer::from_pem_file(key)
         .map_err(|cause| CertificateError::Key { file: key.to_owned(), cause })?;
-    CertifiedKey::from_der(chain, secret, &aws_lc_rs::default_provider()).map_err(|cause| {
-        CertificateError::Pair { certificate: certificate.to_owned(), key: key.to_owned(), cause }
+    CertifiedKey::from_der(chain, secret, &ring::default_provider()).map_err(|cause| CertificateError::Pair {
+        certificate: certificate.to_owned(),
+        key: key.to_owned(),
+        cause,
     })
 }
 

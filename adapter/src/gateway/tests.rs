@@ -60,6 +60,7 @@ fn gateway(log: Lines) -> Gateway {
         buffers: BufferBudget::new(1_000),
         limits: Limits::new(NonZeroU32::MIN),
         tokens: None,
+        acceptance: None,
         telemetry: Telemetry::new(metrics, log),
     }
 }

@@ -67,6 +67,7 @@ impl Setup {
             buffers: BufferBudget::new(1_000_000),
             limits: Limits::new(NonZeroU32::new(100).unwrap()),
             tokens: None,
+            acceptance: None,
             telemetry: Telemetry::new(Arc::clone(&metrics), log),
         });
         let text = Arc::new(Mutex::new(text.to_owned()));

@@ -40,7 +40,13 @@ impl Desks {
     }
 
     fn desk(&self) -> Desk<'_> {
-        Desk { keys: &self.keys, table: &self.table, limits: &self.limits, tokens: Some(&self.tokens) }
+        Desk {
+            keys: &self.keys,
+            table: &self.table,
+            limits: &self.limits,
+            tokens: Some(&self.tokens),
+            asynchronous: None,
+        }
     }
 
     fn send(&self, request: Request<String>, s: u64) -> Told {

@@ -49,6 +49,7 @@ fn event(headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
         source_ip: "192.0.2.1",
         request_id: "0198c0de-0000-7000-8000-000000000001",
         time: UNIX_EPOCH,
+        ticket: None,
     };
     event.encode(body)
 }

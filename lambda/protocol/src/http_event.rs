@@ -9,6 +9,9 @@ use http::{HeaderMap, Method, Version};
 
 mod decode;
 mod encode;
+mod ticket;
+
+pub use ticket::{MAX_TICKET_BYTES, Ticketed};
 
 /// One HTTP request on its way into an event. Borrowed: encoding copies everything once, into the event.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +27,8 @@ pub struct HttpEvent<'a> {
     pub source_ip: &'a str,
     pub request_id: &'a str,
     pub time: SystemTime,
+    /// What `requestContext.stayput.ticket` says; visible ASCII, at most [`MAX_TICKET_BYTES`].
+    pub ticket: Option<&'a str>,
 }
 
 /// An HTTP request read out of an event: what a function works with.

@@ -6,6 +6,7 @@
 //! The crate is pure: no sockets, files, clocks, randomness, environment or logs. Times and ids are arguments.
 
 pub mod api_error;
+pub mod destination;
 pub mod fault;
 pub mod function;
 pub mod http_answer;

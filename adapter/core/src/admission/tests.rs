@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     Credential, DIALECTS, FunctionKey,
+    callback::UrlRefusal,
     keys::{CredentialHash, Key, Scope},
     table::Function,
 };
@@ -113,7 +114,7 @@ fn every_cell_of_the_scope_matrix_is_as_configured_and_there_is_one_404() {
         for key in 0..KEYS {
             // Each key is somebody else's, somewhere else; wrong ones are slowed down together otherwise.
             let limits = Limits::new(NonZeroU32::new(10).unwrap());
-            let desk = Desk { keys: &keys, table: &table, limits: &limits, tokens: None };
+            let desk = Desk { keys: &keys, table: &table, limits: &limits, tokens: None, asynchronous: None };
             for function in 0..FUNCTIONS {
                 for mode in [Mode::Sync, Mode::Async] {
                     let name = function_key(*dialect, function);
@@ -140,6 +141,71 @@ fn every_cell_of_the_scope_matrix_is_as_configured_and_there_is_one_404() {
         }
         not_found.dedup();
         assert_eq!(not_found.len(), 1, "{}: {not_found:#?}", dialect.name());
+    }
+}
+
+/// An asynchronous call of a function of OpenFaaS', where such calls are taken.
+fn admitted(
+    url: Option<&str>,
+    payload_is_event: bool,
+    policy: &Asynchronous,
+) -> Result<Invocation, Rejection> {
+    let (mut ring, mut table) = (Keyring::default(), Table::default());
+    ring.add_anonymous(Key::new("all", Scope::All, Scope::All, &Right::ALL));
+    let timeout = Duration::from_secs(1);
+    let lambda = FunctionRef::new("f");
+    let row = Function { lambda, qualifier: None, payload_is_event, timeout };
+    table.add("openfaas", FunctionKey::new("f"), Arc::new(row));
+    let limits = Limits::new(NonZeroU32::new(10).unwrap());
+    let desk = Desk { keys: &ring, table: &table, limits: &limits, tokens: None, asynchronous: Some(policy) };
+    let request = http::Request::post("/async-function/f").header("idempotency-key", "k");
+    let request = url.into_iter().fold(request, |request, url| request.header("x-callback-url", url));
+    let head = request.body(()).unwrap().into_parts().0;
+    let (id, started) = (Uuid::nil(), UNIX_EPOCH);
+    let trace = crate::Trace::join(&head.headers, id, started);
+    let peer = ([192, 0, 2, 1], 1).into();
+    let exchange = Exchange { head: &head, id, trace, peer, started, elapsed: Duration::ZERO };
+    recognise(&crate::dialect::OpenFaas, &exchange, &desk).unwrap().map(|(_, invocation)| invocation)
+}
+
+#[test]
+fn where_asynchronous_calls_are_taken_they_carry_their_callback_and_key() {
+    let policy = Asynchronous::default();
+    let invocation = admitted(Some("https://caller.example/done"), false, &policy).unwrap();
+    assert_eq!(invocation.callback.unwrap().target(), "/done");
+    assert_eq!(invocation.idempotency_key.unwrap().as_str(), "k");
+    assert_eq!(invocation.mode, Mode::Async);
+}
+
+#[test]
+fn a_callback_leaves_less_room_for_the_event() {
+    let limit = |url, policy: &Asynchronous| admitted(url, false, policy).unwrap().event_limit;
+    let url = Some("https://caller.example/done");
+    assert_eq!(limit(None, &Asynchronous::default()), 1_048_576);
+    assert_eq!(limit(url, &Asynchronous::default()), 262_144);
+    let with = |callback_event_bytes| Asynchronous { callback_event_bytes, ..Asynchronous::default() };
+    assert_eq!(limit(url, &with(500_000)), 500_000);
+    assert_eq!(limit(url, &with(usize::MAX)), 1_048_576);
+}
+
+#[test]
+fn a_callback_to_where_none_may_go_is_refused() {
+    for (url, refusal) in [
+        ("http://127.0.0.1/", UrlRefusal::Address),
+        ("http://localhost/", UrlRefusal::Local),
+        ("http://me:pw@caller.example/", UrlRefusal::Userinfo),
+        ("http://caller.example:22/", UrlRefusal::Port),
+    ] {
+        let told = admitted(Some(url), false, &Asynchronous::default());
+        assert_eq!(told.err(), Some(Rejection::CallbackUrl(refusal)), "{url}");
+    }
+}
+
+#[test]
+fn a_function_whose_payload_is_the_event_has_no_place_for_a_ticket() {
+    let expected = Rejection::NotImplemented("this function takes synchronous calls only");
+    for url in [None, Some("https://caller.example/done")] {
+        assert_eq!(admitted(url, true, &Asynchronous::default()).err(), Some(expected.clone()));
     }
 }
 

@@ -4,10 +4,12 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header, request};
 use lambda_protocol::fault::FaultKind;
 use serde_json::{Map, Value};
 
-use super::{Route, Signpost, allow, signpost::segment};
+use super::{Route, Signpost, allow, callback_url, idempotency_key, signpost::segment};
 use crate::{
     Call, Credential, Dialect, Exchange, Failure, FunctionKey, Mode, Outcome, Rejection, Rendered,
-    RenderedBody, Shape, headers, path,
+    RenderedBody, Shape,
+    callback::{Ended, Ending, Told},
+    headers, path,
 };
 
 /// Altair IoT Studio (SmartWorks) Functions: `/spaces/{space}/functions/{name}/invoke` and `…/async-invoke`.
@@ -45,6 +47,20 @@ impl Dialect for Altair {
             Outcome::Faulted(failure) => fault(failure),
             Outcome::Accepted => json(StatusCode::ACCEPTED, "{}".to_owned()),
         }
+    }
+
+    /// As the answer of a synchronous call, failures too; the status is a field.
+    fn callback(&self, ending: &Ending<'_>) -> Option<Told> {
+        let status = ending.ended.status();
+        Some(match ending.ended {
+            Ended::Returned(answer) => Told::answer(&answer.headers),
+            Ended::Faulted(failure) => Told::rendered(fault(failure)),
+            Ended::Unusable(reason) => {
+                let rejection = Rejection::BadAnswer(reason.clone());
+                Told::rendered(error(status, &rejection.to_string(), None))
+            }
+            Ended::NotRun(reason) => Told::rendered(error(status, reason.as_str(), None)),
+        })
     }
 
     fn reject(&self, exchange: &Exchange<'_>, rejection: &Rejection) -> Rendered {
@@ -121,13 +137,11 @@ impl<'a> Target<'a> {
         if !is_name(&space) || !is_name(&name) {
             return Err(Rejection::UnknownFunction);
         }
-        let callback = match self.mode {
-            Mode::Sync => None,
-            Mode::Async => head.headers.get(X_CALLBACK_URL).cloned(),
-        };
         let function = FunctionKey::new(format!("{space}/{name}"));
         let shape = Shape::Http { path: path::function_path(self.rest)? };
-        Ok(Call { function, mode: self.mode, shape, callback })
+        let callback = callback_url(&head.headers, self.mode)?;
+        let idempotency_key = idempotency_key(&head.headers, self.mode)?;
+        Ok(Call { function, mode: self.mode, shape, callback, idempotency_key })
     }
 }
 
@@ -163,6 +177,11 @@ fn status_and_message(rejection: &Rejection) -> (StatusCode, String) {
         Rejection::Route => told(StatusCode::NOT_FOUND),
         Rejection::Method { .. } => told(StatusCode::METHOD_NOT_ALLOWED),
         Rejection::Malformed(_) => told(StatusCode::BAD_REQUEST),
+        Rejection::CallbackUrl(_) => told(StatusCode::BAD_REQUEST),
+        Rejection::Loop { .. } => told(StatusCode::LOOP_DETECTED),
+        Rejection::EventTooLarge { .. } => told(StatusCode::PAYLOAD_TOO_LARGE),
+        Rejection::IdempotencyConflict => told(StatusCode::UNPROCESSABLE_ENTITY),
+        Rejection::IdempotencyInProgress => told(StatusCode::CONFLICT),
         Rejection::InvalidPayload(_) => told(StatusCode::BAD_REQUEST),
         Rejection::BodyIncomplete => told(StatusCode::BAD_REQUEST),
         Rejection::BodyTimeout => told(StatusCode::REQUEST_TIMEOUT),
@@ -238,8 +257,6 @@ const ASYNC_METHODS: &[Method] = &[Method::POST];
 
 /// Source: `functions.yaml`, the 202 of `invoke`.
 const NOT_READY: &str = "function not ready";
-
-const X_CALLBACK_URL: HeaderName = HeaderName::from_static("x-callback-url");
 
 #[cfg(test)]
 mod tests;

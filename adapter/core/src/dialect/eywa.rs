@@ -9,10 +9,12 @@ use lambda_protocol::fault::{Fault, FaultKind};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Route, Signpost, allow, signpost::segment};
+use super::{Route, Signpost, allow, callback_url, idempotency_key, signpost::segment};
 use crate::{
-    Call, Credential, Dialect, Exchange, FunctionKey, Mode, Outcome, Rejection, Rendered, RenderedBody,
-    Shape, headers,
+    Answer, Call, Credential, Dialect, Exchange, Failure, FunctionKey, Mode, Outcome, Rejection, Rendered,
+    RenderedBody, Shape,
+    callback::{Ended, Ending, Told, When},
+    headers,
     path::{function_path, split_segment},
 };
 
@@ -50,6 +52,30 @@ impl Dialect for Eywa {
         kept
     }
 
+    fn echo(&self, exchange: &Exchange<'_>) -> HeaderMap {
+        HeaderMap::from_iter([(X_REQUEST_ID, request_id(exchange))])
+    }
+
+    /// Successes, as the handbook has it: the function's body with its type, and none of its other fields.
+    fn callback(&self, ending: &Ending<'_>) -> Option<Told> {
+        let ticket = ending.ticket;
+        let told = match (ending.ended, ending.when) {
+            (Ended::Returned(answer), When::Always) => result(answer),
+            (Ended::Returned(answer), When::Platform) if answer.status.as_u16() < 400 => result(answer),
+            (Ended::Faulted(failure), When::Always) => Told::rendered(faulted(failure)),
+            (Ended::Unusable(_) | Ended::NotRun(_), When::Always) => Told::rendered(unavailable()),
+            (
+                Ended::Returned(_) | Ended::Faulted(_) | Ended::Unusable(_) | Ended::NotRun(_),
+                When::Platform,
+            ) => return None,
+        };
+        let told = told
+            .with(X_FUNCTION_NAME, HeaderValue::from_str(&ticket.lambda.name).ok())
+            .with(X_FUNCTION_ID, HeaderValue::from_str(ticket.function.as_str()).ok())
+            .with(X_REQUEST_ID, ticket.echo.get(X_REQUEST_ID).cloned());
+        Some(told)
+    }
+
     fn render(&self, exchange: &Exchange<'_>, _: &Call, outcome: &Outcome) -> Rendered {
         let rendered = match outcome {
             Outcome::Returned(answer) => {
@@ -57,10 +83,7 @@ impl Dialect for Eywa {
                 rendered.head.headers = answer.headers.clone();
                 rendered
             }
-            Outcome::Faulted(failure) => match failure.kind {
-                FaultKind::Thrown => thrown(&failure.fault),
-                FaultKind::TimedOut | FaultKind::Crashed | FaultKind::ResponseTooLarge => unavailable(),
-            },
+            Outcome::Faulted(failure) => faulted(failure),
             Outcome::Accepted => empty(StatusCode::ACCEPTED),
         };
         rendered.with(X_REQUEST_ID, request_id(exchange))
@@ -107,6 +130,11 @@ fn rejected(head: &request::Parts, rejection: &Rejection) -> Rendered {
         Rejection::Route => message(StatusCode::NOT_FOUND, "Not Found"),
         Rejection::Method { .. } => message(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"),
         Rejection::Malformed(_) => told(StatusCode::BAD_REQUEST),
+        Rejection::CallbackUrl(_) => told(StatusCode::BAD_REQUEST),
+        Rejection::Loop { .. } => told(StatusCode::LOOP_DETECTED),
+        Rejection::EventTooLarge { .. } => told(StatusCode::PAYLOAD_TOO_LARGE),
+        Rejection::IdempotencyConflict => told(StatusCode::UNPROCESSABLE_ENTITY),
+        Rejection::IdempotencyInProgress => told(StatusCode::CONFLICT),
         Rejection::InvalidPayload(_) => told(StatusCode::BAD_REQUEST),
         Rejection::BodyIncomplete => told(StatusCode::BAD_REQUEST),
         Rejection::BodyTimeout => told(StatusCode::REQUEST_TIMEOUT),
@@ -145,11 +173,10 @@ fn call(head: &request::Parts, rest: &str) -> Result<Call, Rejection> {
         return Err(Rejection::Method { allow: methods(mode) });
     }
     let function = function_key(id).ok_or(Rejection::UnknownFunction)?;
-    let callback = match mode {
-        Mode::Sync => None,
-        Mode::Async => first_filled(&head.headers, &X_CALLBACK_URL).cloned(),
-    };
-    Ok(Call { function, mode, shape: Shape::Http { path: function_path(rest)? }, callback })
+    let shape = Shape::Http { path: function_path(rest)? };
+    let callback = callback_url(&head.headers, mode)?;
+    let idempotency_key = idempotency_key(&head.headers, mode)?;
+    Ok(Call { function, mode, shape, callback, idempotency_key })
 }
 
 fn mode(rest: &str) -> Option<(Mode, &str)> {
@@ -211,6 +238,20 @@ fn is_browser(headers: &HeaderMap) -> bool {
     headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).any(asks_html)
 }
 
+fn faulted(failure: &Failure) -> Rendered {
+    match failure.kind {
+        FaultKind::Thrown => thrown(&failure.fault),
+        FaultKind::TimedOut | FaultKind::Crashed | FaultKind::ResponseTooLarge => unavailable(),
+    }
+}
+
+/// What a callback tells of an answer.
+fn result(answer: &Answer) -> Told {
+    let content_type = answer.headers.get(header::CONTENT_TYPE).cloned();
+    let fields = content_type.map(|value| (header::CONTENT_TYPE, value));
+    Told::answer(&HeaderMap::from_iter(fields))
+}
+
 /// What the function threw, as Eywa's Node template told it: the message is the body.
 fn thrown(fault: &Fault) -> Rendered {
     let text = fault.error_message.as_ref().or(fault.error_type.as_ref()).cloned().unwrap_or_default();
@@ -261,8 +302,9 @@ const ASYNC_METHODS: &[Method] = &[Method::POST];
 const KEPT_WORDS: [&str; 4] = ["-x-", "-content-type", "-user-agent", "-content-length"];
 
 const X_EYWA_TOKEN: HeaderName = HeaderName::from_static("x-eywa-token");
+const X_FUNCTION_ID: HeaderName = HeaderName::from_static("x-function-id");
+const X_FUNCTION_NAME: HeaderName = HeaderName::from_static("x-function-name");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const X_CALLBACK_URL: HeaderName = HeaderName::from_static("x-callback-url");
 
 const HTML: &str = "text/html";
 const JSON: &str = "application/json; charset=UTF-8";

@@ -10,10 +10,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
 use lambda_protocol::fault::{Fault, FaultKind};
 
-use super::{Route, Signpost, allow, signpost::segment};
+use super::{Route, Signpost, allow, callback_url, idempotency_key, signpost::segment};
 use crate::{
-    Call, Credential, Dialect, Exchange, FunctionKey, Mode, Outcome, Rejection, Rendered, RenderedBody,
-    Shape, headers,
+    Call, Credential, Dialect, Exchange, Failure, FunctionKey, Mode, Outcome, Rejection, Rendered,
+    RenderedBody, Shape,
+    callback::{Ended, Ending, Told},
+    headers,
     outcome::Answer,
     path::{decode_segment, function_path, split_segment},
 };
@@ -59,17 +61,47 @@ impl Dialect for OpenFaas {
         seen
     }
 
+    /// The call's id, and what the provider would have taken for the answer's missing content type.
+    fn echo(&self, exchange: &Exchange<'_>) -> HeaderMap {
+        let asked = &exchange.head.headers;
+        let own = || visible(exchange.id.to_string());
+        let id = first_filled(asked, &X_CALL_ID).cloned().unwrap_or_else(own);
+        let content_type = first_filled(asked, &header::CONTENT_TYPE).cloned();
+        let fields = content_type.map(|value| (header::CONTENT_TYPE, value));
+        fields.into_iter().chain([(X_CALL_ID, id)]).collect()
+    }
+
+    /// As the queue worker told it: the answer of a synchronous call, failures too, and who it is about.
+    fn callback(&self, ending: &Ending<'_>) -> Option<Told> {
+        let ticket = ending.ticket;
+        let name = ticket.function.as_str();
+        let told = match ending.ended {
+            Ended::Returned(answer) => typed(Told::answer(&answer.headers), &ticket.echo),
+            Ended::Faulted(failure) => Told::rendered(faulted(failure, name)),
+            Ended::Unusable(reason) => {
+                let rejection = Rejection::BadAnswer(reason.clone());
+                Told::rendered(ours(line(ending.ended.status(), &rejection.to_string()), GATEWAY))
+            }
+            Ended::NotRun(_) => Told::rendered(empty(ending.ended.status())),
+        };
+        let duration = visible(format!("{:.6}", ending.elapsed.as_secs_f64()));
+        let told = told
+            .with(X_FUNCTION_NAME, HeaderValue::from_str(name).ok())
+            .with(X_DURATION_SECONDS, Some(duration))
+            .with(X_CALL_ID, ticket.echo.get(X_CALL_ID).cloned());
+        Some(told)
+    }
+
     fn render(&self, exchange: &Exchange<'_>, _: &Call, outcome: &Outcome) -> Rendered {
         let rendered = match outcome {
             Outcome::Returned(answer) => timed(exchange, returned(exchange, answer)),
-            Outcome::Faulted(failure) => match failure.kind {
-                FaultKind::Thrown => timed(exchange, thrown(&failure.fault)),
-                FaultKind::TimedOut => timed(exchange, ours(empty(StatusCode::GATEWAY_TIMEOUT), WATCHDOG)),
-                FaultKind::Crashed => unreachable(exchange.head),
-                FaultKind::ResponseTooLarge => {
-                    ours(line(StatusCode::BAD_GATEWAY, "the function's answer is too large"), GATEWAY)
+            Outcome::Faulted(failure) => {
+                let rendered = faulted(failure, name(exchange.head));
+                match failure.kind {
+                    FaultKind::Thrown | FaultKind::TimedOut => timed(exchange, rendered),
+                    FaultKind::Crashed | FaultKind::ResponseTooLarge => rendered,
                 }
-            },
+            }
             Outcome::Accepted => empty(StatusCode::ACCEPTED),
         };
         served(exchange, rendered)
@@ -117,6 +149,11 @@ fn rejected(exchange: &Exchange<'_>, rejection: &Rejection) -> Rendered {
         Rejection::Route => ours(line(StatusCode::NOT_FOUND, "404 page not found"), GATEWAY),
         Rejection::Method { .. } => ours(empty(StatusCode::METHOD_NOT_ALLOWED), GATEWAY),
         Rejection::Malformed(_) => told(StatusCode::BAD_REQUEST),
+        Rejection::CallbackUrl(_) => told(StatusCode::BAD_REQUEST),
+        Rejection::Loop { .. } => told(StatusCode::LOOP_DETECTED),
+        Rejection::EventTooLarge { .. } => told(StatusCode::PAYLOAD_TOO_LARGE),
+        Rejection::IdempotencyConflict => told(StatusCode::UNPROCESSABLE_ENTITY),
+        Rejection::IdempotencyInProgress => told(StatusCode::CONFLICT),
         Rejection::InvalidPayload(_) => told(StatusCode::BAD_REQUEST),
         Rejection::BodyIncomplete => told(StatusCode::BAD_REQUEST),
         Rejection::BodyTimeout => told(StatusCode::REQUEST_TIMEOUT),
@@ -136,10 +173,10 @@ fn rejected(exchange: &Exchange<'_>, rejection: &Rejection) -> Rendered {
         Rejection::Busy { .. } => told(StatusCode::SERVICE_UNAVAILABLE),
         Rejection::Draining => told(StatusCode::SERVICE_UNAVAILABLE),
         Rejection::Deadline { .. } => timed(exchange, ours(empty(StatusCode::GATEWAY_TIMEOUT), GATEWAY)),
-        Rejection::Unreachable => unreachable(head),
+        Rejection::Unreachable => unreachable(name(head)),
         Rejection::AnswerLost => timed(exchange, ours(empty(StatusCode::BAD_GATEWAY), GATEWAY)),
-        Rejection::BackendFailed => unreachable(head),
-        Rejection::BackendRefused { .. } => unreachable(head),
+        Rejection::BackendFailed => unreachable(name(head)),
+        Rejection::BackendRefused { .. } => unreachable(name(head)),
         Rejection::BadAnswer(_) => told(StatusCode::INTERNAL_SERVER_ERROR),
         Rejection::AnswerTooLarge { .. } => told(StatusCode::BAD_GATEWAY),
     }
@@ -161,12 +198,10 @@ fn call(head: &request::Parts, mode: Mode, rest: &str) -> Result<Call, Rejection
     if !methods(mode).contains(&head.method) {
         return Err(Rejection::Method { allow: methods(mode) });
     }
-    let callback = match mode {
-        Mode::Sync => None,
-        Mode::Async => first_filled(&head.headers, &X_CALLBACK_URL).cloned(),
-    };
+    let callback = callback_url(&head.headers, mode)?;
+    let idempotency_key = idempotency_key(&head.headers, mode)?;
     let shape = Shape::Http { path: function_path(rest)? };
-    Ok(Call { function: FunctionKey::new(name), mode, shape, callback })
+    Ok(Call { function: FunctionKey::new(name), mode, shape, callback, idempotency_key })
 }
 
 fn methods(mode: Mode) -> &'static [Method] {
@@ -221,11 +256,36 @@ fn visible(text: String) -> HeaderValue {
 fn returned(exchange: &Exchange<'_>, answer: &Answer) -> Rendered {
     let mut rendered = Rendered::new(answer.status, RenderedBody::AsIs);
     rendered.head.headers = answer.headers.clone();
-    if !is_unset(&answer.headers, &header::CONTENT_TYPE) {
-        return rendered;
+    if is_unset(&answer.headers, &header::CONTENT_TYPE) {
+        rendered.with(header::CONTENT_TYPE, assumed_type(&exchange.head.headers))
+    } else {
+        rendered
     }
-    let asked = first_filled(&exchange.head.headers, &header::CONTENT_TYPE).cloned();
-    rendered.with(header::CONTENT_TYPE, asked.unwrap_or(HeaderValue::from_static("text/plain")))
+}
+
+/// The same of an answer in a callback; `echo` holds the request's type.
+fn typed(told: Told, echo: &HeaderMap) -> Told {
+    if is_unset(&told.headers, &header::CONTENT_TYPE) {
+        told.with(header::CONTENT_TYPE, Some(assumed_type(echo)))
+    } else {
+        told
+    }
+}
+
+fn assumed_type(asked: &HeaderMap) -> HeaderValue {
+    let content_type = first_filled(asked, &header::CONTENT_TYPE).cloned();
+    content_type.unwrap_or(HeaderValue::from_static("text/plain"))
+}
+
+fn faulted(failure: &Failure, name: &str) -> Rendered {
+    match failure.kind {
+        FaultKind::Thrown => thrown(&failure.fault),
+        FaultKind::TimedOut => ours(empty(StatusCode::GATEWAY_TIMEOUT), WATCHDOG),
+        FaultKind::Crashed => unreachable(name),
+        FaultKind::ResponseTooLarge => {
+            ours(line(StatusCode::BAD_GATEWAY, "the function's answer is too large"), GATEWAY)
+        }
+    }
 }
 
 /// What the function threw, as the language templates tell it: the message is the body.
@@ -234,8 +294,8 @@ fn thrown(fault: &Fault) -> Rendered {
     text(StatusCode::INTERNAL_SERVER_ERROR, message.unwrap_or_default())
 }
 
-fn unreachable(head: &request::Parts) -> Rendered {
-    ours(line(StatusCode::INTERNAL_SERVER_ERROR, &format!("Can't reach service for: {}.", name(head))), PROXY)
+fn unreachable(name: &str) -> Rendered {
+    ours(line(StatusCode::INTERNAL_SERVER_ERROR, &format!("Can't reach service for: {name}.")), PROXY)
 }
 
 fn not_ready(head: &request::Parts) -> Rendered {
@@ -320,8 +380,8 @@ const PROXY: &str = "proxy";
 const WATCHDOG: &str = "of-watchdog";
 
 const X_CALL_ID: HeaderName = HeaderName::from_static("x-call-id");
-const X_CALLBACK_URL: HeaderName = HeaderName::from_static("x-callback-url");
 const X_DURATION_SECONDS: HeaderName = HeaderName::from_static("x-duration-seconds");
+const X_FUNCTION_NAME: HeaderName = HeaderName::from_static("x-function-name");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_OPENFAAS_INTERNAL: HeaderName = HeaderName::from_static("x-openfaas-internal");

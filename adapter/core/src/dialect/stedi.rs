@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
 use serde_json::json;
 
-use super::{Route, Signpost, allow, signpost::segment};
+use super::{Route, Signpost, allow, idempotency_key, signpost::segment};
 use crate::{
     Call, Credential, Dialect, Exchange, FunctionKey, Mode, Outcome, Rejection, Rendered, RenderedBody,
     Shape, headers, path,
@@ -103,7 +103,9 @@ fn call(head: &request::Parts, rest: &str) -> Result<Call, Rejection> {
     if !METHODS.contains(&head.method) {
         return Err(Rejection::Method { allow: METHODS });
     }
-    Ok(Call { function: function(name)?, mode: mode(&head.headers)?, shape: Shape::Event, callback: None })
+    let (function, mode) = (function(name)?, mode(&head.headers)?);
+    let idempotency_key = idempotency_key(&head.headers, mode)?;
+    Ok(Call { function, mode, shape: Shape::Event, callback: None, idempotency_key })
 }
 
 /// The classic documents' names and the SDK's, both: dashes and underscores, up to 140.
@@ -144,6 +146,8 @@ fn payload_body(headers: &HeaderMap) -> RenderedBody {
 fn status_and_name(rejection: &Rejection) -> (StatusCode, &'static str) {
     match rejection {
         Rejection::Malformed(_) => (StatusCode::BAD_REQUEST, "BadRequestException"),
+        Rejection::CallbackUrl(_) => (StatusCode::BAD_REQUEST, "BadRequestException"),
+        Rejection::Loop { .. } => (StatusCode::LOOP_DETECTED, "BadRequestException"),
         Rejection::BodyIncomplete => (StatusCode::BAD_REQUEST, "BadRequestException"),
         Rejection::InvalidPayload(_) => (StatusCode::BAD_REQUEST, "SerializationException"),
         Rejection::Unauthenticated => (StatusCode::UNAUTHORIZED, "UnauthorizedException"),
@@ -154,6 +158,9 @@ fn status_and_name(rejection: &Rejection) -> (StatusCode, &'static str) {
         Rejection::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "RequestTimeoutException"),
         Rejection::NotReady(_) => (StatusCode::CONFLICT, "ResourceConflictException"),
         Rejection::PayloadTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException"),
+        Rejection::EventTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException"),
+        Rejection::IdempotencyConflict => (StatusCode::UNPROCESSABLE_ENTITY, "ValidationException"),
+        Rejection::IdempotencyInProgress => (StatusCode::CONFLICT, "ResourceConflictException"),
         Rejection::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, "ThrottlingException"),
         Rejection::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "ThrottlingException"),
         Rejection::KeyBusy { .. } => (StatusCode::TOO_MANY_REQUESTS, "ThrottlingException"),

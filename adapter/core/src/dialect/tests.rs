@@ -45,7 +45,8 @@ pub(super) fn call(key: &str, mode: Mode, path: &str, callback: Option<&'static 
         function: FunctionKey::new(key),
         mode,
         shape: Shape::Http { path: path.to_owned() },
-        callback: callback.map(HeaderValue::from_static),
+        callback: callback.map(|url| CallbackUrl::read(url.as_bytes()).unwrap()),
+        idempotency_key: None,
     }
 }
 
@@ -83,6 +84,94 @@ pub(super) fn told(rendered: &Rendered) -> (u16, Vec<String>, String) {
     (rendered.head.status.as_u16(), fields, body)
 }
 
+/// An asynchronous request of each dialect that has callbacks.
+const ASYNC: [&str; 3] = [
+    "POST /spaces/s/functions/f/async-invoke",
+    "POST /eywa/api/functions/async/a72edb6d-ee2b-5b91-9fa2-bd173c1eb269/",
+    "POST /async-function/f",
+];
+
+#[track_caller]
+fn parsed(line: &str, headers: &[(&str, &str)]) -> Result<Call, Rejection> {
+    let head = head(line, headers);
+    DIALECTS.iter().find_map(|dialect| dialect.parse(&head)).unwrap()
+}
+
+#[test]
+fn a_callback_url_is_read_or_refused_on_every_asynchronous_route() {
+    for line in ASYNC {
+        let with = |urls: &[&'static str]| {
+            let headers: Vec<_> = urls.iter().map(|url| ("x-callback-url", *url)).collect();
+            parsed(line, &headers).map(|call| call.callback.map(|url| url.target().to_owned()))
+        };
+        assert_eq!(with(&[]), Ok(None), "{line}");
+        assert_eq!(with(&[""]), Ok(None), "{line}");
+        assert_eq!(with(&["", "https://a.example/b"]), Ok(Some("/b".to_owned())), "{line}");
+        for (urls, refusal) in [
+            (&["ftp://a.example"][..], UrlRefusal::Scheme),
+            (&["/relative"], UrlRefusal::Scheme),
+            (&["https://a.example/ b"], UrlRefusal::Character),
+            (&["https://a.example", "https://b.example"], UrlRefusal::Repeated),
+        ] {
+            assert_eq!(with(urls), Err(Rejection::CallbackUrl(refusal)), "{line} {urls:?}");
+        }
+    }
+}
+
+#[test]
+fn a_refused_callback_url_is_a_400_that_says_why_and_does_not_repeat_it() {
+    for line in ASYNC {
+        let rejection = parsed(line, &[("x-callback-url", "ftp://canary.example")]).unwrap_err();
+        let head = head(line, &[]);
+        let dialect = DIALECTS.iter().find(|dialect| dialect.parse(&head).is_some()).unwrap();
+        let (status, _, body) = told(&dialect.reject(&exchange(&head), &rejection));
+        assert_eq!(status, 400, "{line}");
+        let reason = "X-Callback-Url is refused: it does not begin with http:// or https://";
+        assert!(body.contains(reason) && !body.contains("canary"), "{line}: {body}");
+    }
+}
+
+#[test]
+fn an_idempotency_key_is_read_where_nobody_waits() {
+    let stedi = "POST /2021-11-16/functions/f/invocations";
+    let sent = |keys: &[&'static str]| {
+        let keys = keys.iter().map(|key| ("idempotency-key", *key));
+        keys.chain([("x-amz-invocation-type", "Event")]).collect::<Vec<_>>()
+    };
+    for line in ASYNC.iter().chain([&stedi]) {
+        let key = parsed(line, &sent(&["k-1"])).unwrap().idempotency_key;
+        assert_eq!(key.as_ref().map(IdempotencyKey::as_str), Some("k-1"), "{line}");
+        assert_eq!(parsed(line, &sent(&[])).unwrap().idempotency_key, None, "{line}");
+        for keys in [&["a b"][..], &[""], &["a", "b"]] {
+            assert!(matches!(parsed(line, &sent(keys)), Err(Rejection::Malformed(_))), "{line} {keys:?}");
+        }
+    }
+    for line in ["POST /function/f", "POST /spaces/s/functions/f/invoke", stedi] {
+        let call = parsed(line, &[("idempotency-key", "no key of ours")]).unwrap();
+        assert_eq!(call.idempotency_key, None, "{line}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_an_asynchronous_call_has_one_status_in_all_dialects() {
+    let head = head("POST /", &[]);
+    for (rejection, expected) in [
+        (Rejection::CallbackUrl(UrlRefusal::Own), 400),
+        (Rejection::Loop { limit: 8 }, 508),
+        (Rejection::EventTooLarge { limit: 262_144 }, 413),
+        (Rejection::IdempotencyConflict, 422),
+        (Rejection::IdempotencyInProgress, 409),
+    ] {
+        for dialect in DIALECTS {
+            let (status, fields, body) = told(&dialect.reject(&exchange(&head), &rejection));
+            assert_eq!(status, expected, "{} {rejection}", dialect.name());
+            assert!(body.contains(&rejection.to_string()), "{} {body}", dialect.name());
+            let waits = fields.iter().any(|field| field.starts_with("retry-after"));
+            assert_eq!(waits, rejection == Rejection::IdempotencyInProgress, "{}", dialect.name());
+        }
+    }
+}
+
 fn any_head() -> impl Strategy<Value = request::Parts> {
     let method = prop_oneof![
         select(vec!["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]).prop_map(str::to_owned),
@@ -112,6 +201,7 @@ fn any_head() -> impl Strategy<Value = request::Parts> {
         "connection",
         "content-type",
         "host",
+        "idempotency-key",
         "x-amz-invocation-type",
         "x-call-id",
         "x-callback-url",
@@ -143,6 +233,11 @@ fn any_rejection() -> impl Strategy<Value = Rejection> {
         Rejection::Route,
         Rejection::Method { allow: &[Method::POST, Method::GET] },
         Rejection::Malformed("\"why\"\r\n".to_owned()),
+        Rejection::CallbackUrl(UrlRefusal::Local),
+        Rejection::Loop { limit: 8 },
+        Rejection::EventTooLarge { limit: 1 },
+        Rejection::IdempotencyConflict,
+        Rejection::IdempotencyInProgress,
         Rejection::Unauthenticated,
         Rejection::Forbidden { right: Right::Invoke },
         Rejection::UnknownFunction,

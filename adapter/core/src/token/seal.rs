@@ -11,6 +11,7 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
+use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
 /// One of the gateway's keys. Prints as its id.
@@ -18,6 +19,8 @@ use sha2::{Digest, Sha256};
 pub struct SealingKey {
     id: KeyId,
     cipher: XChaCha20Poly1305,
+    /// What other secrets are derived from.
+    root: Hmac<Sha256>,
 }
 
 /// The gateway's keys: the first seals, all of them open. So one can be changed for another: the new one in front, the
@@ -54,7 +57,8 @@ impl SealingKey {
     pub fn new(secret: &[u8; SEALING_KEY_BYTES]) -> Self {
         let digest = Sha256::new().chain_update(KEY_ID_CONTEXT).chain_update(secret).finalize();
         let id = *digest.first_chunk().expect("SHA-256 is longer");
-        Self { id, cipher: XChaCha20Poly1305::new(secret.into()) }
+        let root = Hmac::new_from_slice(secret).expect("HMAC takes keys of any length");
+        Self { id, cipher: XChaCha20Poly1305::new(secret.into()), root }
     }
 
     /// 64 hex digits, with or without [`KEY_PREFIX`].
@@ -93,6 +97,21 @@ impl SealingKeys {
         Ok(Self { current, earlier })
     }
 
+    /// A secret under each of the keys, the current one's first: another for each purpose and name (HMAC-SHA-256).
+    pub fn derive(&self, purpose: &[u8], name: &[u8]) -> impl Iterator<Item = [u8; 32]> {
+        std::iter::once(&self.current).chain(&self.earlier).map(move |key| {
+            let length = u64::try_from(purpose.len()).expect("64 bits").to_be_bytes();
+            key.root
+                .clone()
+                .chain_update(length)
+                .chain_update(purpose)
+                .chain_update(name)
+                .finalize()
+                .into_bytes()
+                .into()
+        })
+    }
+
     /// `purpose` is sealed in: it opens for the same purpose only.
     pub fn seal(&self, plain: &[u8], purpose: &[u8], nonce: Nonce) -> Vec<u8> {
         let payload = Payload { msg: plain, aad: purpose };
@@ -120,7 +139,7 @@ impl fmt::Debug for SealingKey {
 /// By which people and secret scanners know what it is.
 pub const KEY_PREFIX: &str = "gateway_";
 
-/// Keys at a time. Ours: one is changed for another now and then, and what they seal is over within an hour.
+/// Keys at a time. Ours: one is changed for another now and then, and what they seal is over within two weeks.
 const MAX_KEYS: usize = 8;
 
 const KEY_ID_BYTES: usize = 4;

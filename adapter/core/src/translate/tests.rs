@@ -4,7 +4,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use lambda_protocol::{fault::FaultKind, function::FunctionRef};
+use lambda_protocol::{
+    fault::FaultKind,
+    function::FunctionRef,
+    quotas::{EVENT_REQUEST_BYTES, SYNC_REQUEST_BYTES},
+};
 use proptest::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
@@ -27,7 +31,12 @@ fn invocation(mode: Mode, shape: Shape, logs: bool) -> Invocation {
         timeout: Duration::from_secs(3),
     };
     let key = Key::new("k", Scope::All, Scope::All, &Right::ALL);
-    Invocation { function: Arc::new(function), key: Arc::new(key), mode, shape, logs }
+    let event_limit = match mode {
+        Mode::Sync => SYNC_REQUEST_BYTES,
+        Mode::Async => EVENT_REQUEST_BYTES,
+    };
+    let (function, key) = (Arc::new(function), Arc::new(key));
+    Invocation { function, key, mode, shape, logs, callback: None, idempotency_key: None, event_limit }
 }
 
 fn http() -> Shape {
@@ -56,7 +65,7 @@ fn encoded(
 ) -> Result<(request::Parts, Bytes), Rejection> {
     let head =
         head("/spaces/dev/functions/echo/invoke/a%2Fb?x=%20&x=2", &[("authorization", "Bearer s3cret")]);
-    encode(dialect, &exchange(&head), invocation, Bytes::copy_from_slice(body))
+    encode(dialect, &exchange(&head), invocation, Bytes::copy_from_slice(body), None)
 }
 
 /// A reply of Lambda's: status, headers, body.
@@ -121,6 +130,34 @@ fn the_largest_body_of_each_shape_fits_lambdas_limit_and_no_larger() {
     assert!(encoded(&Altair, &http, &vec![0xff; body_limit(&http)]).is_ok());
     let over = encoded(&Altair, &http, &vec![0xff; SYNC_REQUEST_BYTES]).unwrap_err();
     assert_eq!(over, Rejection::PayloadTooLarge { limit: 4_620_288 });
+}
+
+#[test]
+fn a_ticket_rides_in_the_event() {
+    let head = head("/spaces/dev/functions/echo/async-invoke", &[]);
+    let with = |ticket| {
+        let invocation = invocation(Mode::Async, http(), true);
+        let (_, payload) = encode(&Altair, &exchange(&head), &invocation, Bytes::new(), ticket).unwrap();
+        let event: Value = serde_json::from_slice(&payload).unwrap();
+        event["requestContext"]["stayput"]["ticket"].clone()
+    };
+    assert_eq!(with(Some("sealed")), "sealed");
+    assert_eq!(with(None), Value::Null);
+}
+
+#[test]
+fn an_asynchronous_event_has_its_own_limit_which_counts_as_it_is_encoded() {
+    let http = Invocation { event_limit: 10_000, ..invocation(Mode::Async, http(), false) };
+    assert_eq!(body_limit(&http), 10_000);
+    assert!(encoded(&Altair, &http, &[b'a'; 9_000]).is_ok());
+    for body in [[b'a'; 9_900], [0xff; 9_900]] {
+        assert_eq!(encoded(&Altair, &http, &body).unwrap_err(), Rejection::EventTooLarge { limit: 10_000 });
+    }
+    let event = invocation(Mode::Async, Shape::Event, false);
+    assert_eq!(body_limit(&event), 1_048_576);
+    assert!(encoded(&Stedi, &event, &vec![b'a'; 1_048_576]).is_ok());
+    let over = encoded(&Stedi, &event, &vec![b'a'; 1_048_577]).unwrap_err();
+    assert_eq!(over, Rejection::PayloadTooLarge { limit: 1_048_576 });
 }
 
 #[test]

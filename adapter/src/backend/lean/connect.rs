@@ -21,7 +21,7 @@ pub(super) struct Connector {
     /// For TCP and TLS together.
     pub(super) limit: Duration,
     #[cfg(feature = "tls")]
-    pub(super) tls: Option<super::tls::Tls>,
+    pub(super) tls: Option<crate::tls::Tls>,
 }
 
 impl Connector {

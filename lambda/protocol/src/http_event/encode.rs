@@ -46,7 +46,8 @@ impl HttpEvent<'_> {
     fn head_len(&self) -> usize {
         let headers: usize =
             self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 8).sum();
-        FIXED_LEN + 2 * self.raw_path.len() + 3 * self.raw_query.len() + headers
+        let ticket = self.ticket.map_or(0, str::len);
+        FIXED_LEN + 2 * self.raw_path.len() + 3 * self.raw_query.len() + headers + ticket
     }
 
     fn cookies(&self, out: &mut Vec<u8>) {
@@ -123,12 +124,26 @@ impl HttpEvent<'_> {
         member(out, b"requestId", self.request_id);
         out.extend_from_slice(br#","routeKey":"$default","stage":"$default""#);
         write_time(out, self.time);
-        self.repeated_headers(out);
+        self.beyond_aws(out);
         out.push(b'}');
     }
 
+    /// `stayput`, absent where it would be empty.
+    fn beyond_aws(&self, out: &mut Vec<u8>) {
+        let mut object = List::new(out, br#","stayput":{"#);
+        if let Some(ticket) = self.ticket {
+            let out = object.next();
+            out.extend_from_slice(br#""ticket":"#);
+            text::write(out, ticket);
+        }
+        if repeated_names(self.headers).next().is_some() {
+            self.repeated_headers(object.next());
+        }
+        object.close(b"}");
+    }
+
     fn repeated_headers(&self, out: &mut Vec<u8>) {
-        let mut list = List::new(out, br#","stayput":{"headers":["#);
+        let mut list = List::new(out, br#""headers":["#);
         for name in repeated_names(self.headers) {
             for value in self.headers.get_all(name) {
                 let out = list.next();
@@ -139,7 +154,7 @@ impl HttpEvent<'_> {
                 out.push(b']');
             }
         }
-        list.close(b"]}");
+        list.close(b"]");
     }
 }
 

@@ -30,6 +30,7 @@ fn event<'a>(headers: &'a HeaderMap, raw_path: &'a str, raw_query: &'a str) -> H
         source_ip: "203.0.113.9",
         request_id: "0186f8a0-5c3d-7e21-9a7b-123456789abc",
         time: UNIX_EPOCH + Duration::from_millis(TIME_MS),
+        ticket: None,
     }
 }
 
@@ -327,4 +328,19 @@ proptest! {
         event["cookies"] = json!([cookie]);
         let _ = decode(&event);
     }
+}
+
+#[test]
+fn a_ticket_lies_in_the_request_context_and_is_found_there() {
+    let sent = headers(&[("x-tag", b"1"), ("x-tag", b"2")]);
+    let with = HttpEvent { ticket: Some("sealed_-9"), ..event(&sent, "/", "") }.encode(b"{}");
+    let read: Value = serde_json::from_slice(&with).unwrap();
+    let expected = json!({ "ticket": "sealed_-9", "headers": [["x-tag", "1"], ["x-tag", "2"]] });
+    assert_eq!(read["requestContext"]["stayput"], expected);
+
+    let found = Ticketed::find(serde_json::from_slice(&with).unwrap()).unwrap();
+    assert_eq!(found.ticket, "sealed_-9");
+    assert_eq!(found.request_id.as_deref(), Some("0186f8a0-5c3d-7e21-9a7b-123456789abc"));
+    let without = event(&sent, "/", "").encode(b"{}");
+    assert_eq!(Ticketed::find(serde_json::from_slice(&without).unwrap()), None);
 }

@@ -37,7 +37,13 @@ impl Gateway {
     }
 
     fn desk(&self) -> Desk<'_> {
-        Desk { keys: &self.keys, table: &self.table, limits: &self.limits, tokens: Some(&self.tokens) }
+        Desk {
+            keys: &self.keys,
+            table: &self.table,
+            limits: &self.limits,
+            tokens: Some(&self.tokens),
+            asynchronous: None,
+        }
     }
 
     /// The label of the key behind it.

@@ -86,7 +86,7 @@ fn a_callback_is_read_on_the_asynchronous_route_only() {
             .unwrap()
             .callback
     };
-    assert_eq!(parse("async", &headers).unwrap(), "http://back");
+    assert_eq!(parse("async", &headers).unwrap(), crate::CallbackUrl::read(b"http://back").unwrap());
     assert_eq!(parse("async", &[("x-callback-url", "")]), None);
     assert_eq!(parse("sync", &headers), None);
 }
@@ -130,6 +130,15 @@ fn a_function_sees_the_fields_that_eywa_kept() {
     assert_eq!(names, kept);
     assert_eq!(seen.get_all("x-tag").iter().count(), 2);
     assert_eq!(seen["x-request-id"], "mine");
+}
+
+#[test]
+fn an_accepted_call_is_told_by_its_id_alone() {
+    let head = head("POST /", &[]);
+    let call = call(FUNCTION, Mode::Async, "/", None);
+    let accepted = told(&Eywa.render(&exchange(&head), &call, &Outcome::Accepted));
+    let id = "x-request-id: 01980000-0000-7000-8000-000000000001".to_owned();
+    assert_eq!(accepted, (202, vec![id], String::new()));
 }
 
 #[test]

@@ -77,7 +77,10 @@ fn seven_methods_wait_for_the_answer_and_one_does_not() {
 fn a_callback_is_read_on_the_asynchronous_route_only() {
     let headers = [("x-callback-url", "http://back")];
     let parse = |line, headers| OpenFaas.parse(&head(line, headers)).unwrap().unwrap().callback;
-    assert_eq!(parse("POST /async-function/echo", &headers).unwrap(), "http://back");
+    assert_eq!(
+        parse("POST /async-function/echo", &headers).unwrap(),
+        crate::CallbackUrl::read(b"http://back").unwrap()
+    );
     assert_eq!(parse("POST /async-function/echo", &[("x-callback-url", "")]), None);
     assert_eq!(parse("POST /function/echo", &headers), None);
 }

@@ -8,7 +8,13 @@ use crate::{
 };
 
 fn echo(mode: Mode) -> Call {
-    Call { function: FunctionKey::new("echo"), mode, shape: Shape::Event, callback: None }
+    Call {
+        function: FunctionKey::new("echo"),
+        mode,
+        shape: Shape::Event,
+        callback: None,
+        idempotency_key: None,
+    }
 }
 
 #[track_caller]

@@ -1,4 +1,4 @@
-//! TLS towards Lambda: the system's certificates, HTTP/1.1 only.
+//! TLS towards servers that are called: the system's certificates, HTTP/1.1 only.
 
 use std::{fmt, io, sync::Arc};
 
@@ -32,7 +32,7 @@ impl Tls {
     /// # Panics
     /// Never: the provider has the protocol versions that it is asked for.
     pub fn trusting(roots: RootCertStore) -> Self {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("the provider has TLS 1.2 and 1.3")
@@ -42,7 +42,9 @@ impl Tls {
         Self(TlsConnector::from(Arc::new(config)))
     }
 
-    pub(super) async fn connect(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    /// # Errors
+    /// The server is not who it should be, or speaks no TLS.
+    pub(crate) async fn connect(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         self.0.connect(name, stream).await
     }
