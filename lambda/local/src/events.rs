@@ -15,7 +15,6 @@ mod hold;
 pub(crate) mod inbox;
 mod inspection;
 pub(crate) mod lineage;
-mod record;
 mod settlement;
 mod sqs;
 pub(crate) mod targets;

@@ -7,16 +7,16 @@ use std::{
 
 use event_queue::{Ask, Batch, Claim, Error, EventQueue, Leased, Pause, Refusal};
 use http::HeaderValue;
+use lambda_protocol::destination::Condition;
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 use uuid::Uuid;
 
 use super::{
     config::{Configs, Known},
-    decision::{self, Attempt, Condition, History, Rules, Step},
+    decision::{self, Attempt, History, Rules, Step},
     envelope::{self, Envelope},
     hold::Hold,
-    record::Response,
-    settlement::{self, Finished, Route, settle},
+    settlement::{self, Finished, Response, Route, settle},
 };
 use crate::{
     environment::Answer,
