@@ -1,5 +1,7 @@
 //! The program as a whole: `stayput dev` with real function processes.
 
+#[path = "program/callbacks.rs"]
+mod callbacks;
 #[path = "program/calls.rs"]
 mod calls;
 #[path = "program/dev.rs"]
@@ -18,5 +20,7 @@ mod refusals;
 mod reload;
 #[path = "program/running.rs"]
 mod running;
+#[path = "program/sink.rs"]
+mod sink;
 #[path = "program/trace.rs"]
 mod trace;

@@ -4,8 +4,8 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
+    io::{self, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
     os::unix::fs::PermissionsExt as _,
     sync::{
         Arc, Mutex,
@@ -17,12 +17,15 @@ use std::{
 
 use nix::sys::signal::Signal;
 
-use super::running::{Running, eventually, folder};
+use super::{
+    running::{Running, eventually, folder},
+    sink::{Callback, Sink},
+};
 
 #[test]
 fn no_accepted_call_is_lost_however_often_the_program_is_killed() {
-    let sink = Arc::new(Sink::default());
-    let receiver = sink.listen().expect("a port");
+    let sink = Sink::start(refuses);
+    let receiver = sink.address;
     let (accepted, next) = (Arc::new(Mutex::new(BTreeMap::new())), Arc::new(AtomicUsize::new(0)));
     let mut place = folder();
     let bootstrap = place.path().join("bootstrap");
@@ -57,26 +60,32 @@ fn no_accepted_call_is_lost_however_often_the_program_is_killed() {
     let begun = Instant::now();
     let running = Running::with(place, TEMPLATE, &["--no-watch"]);
     slowest = slowest.max(begun.elapsed());
-    let missing = || {
-        let told = sink.told.lock().expect("no holder panics");
-        let missing: Vec<_> = accepted.keys().filter(|number| !told.contains_key(*number)).copied().collect();
-        missing
+    let told = || {
+        let mut told: BTreeMap<usize, Vec<Callback>> = BTreeMap::new();
+        for callback in sink.arrived().iter() {
+            told.entry(number_of(callback)).or_default().push(callback.clone());
+        }
+        told
     };
-    eventually(PATIENCE, "every accepted call is called back", || missing().is_empty());
+    eventually(PATIENCE, "every accepted call is called back", || {
+        let told = told();
+        accepted.keys().all(|number| told.contains_key(number))
+    });
     drop(running);
 
-    let told = sink.told.lock().expect("no holder panics");
-    let mut ids = BTreeSet::new();
-    for (number, callbacks) in told.iter() {
-        let (id, body) = &callbacks[0];
+    let told = told();
+    let (mut ids, mut taken) = (BTreeSet::new(), 0);
+    for (number, callbacks) in &told {
+        let id = &callbacks[0].headers["webhook-id"];
         assert!(*number < next.load(SeqCst), "call {number} was never made");
-        assert_eq!(body, &format!("call {number}"));
-        assert!(callbacks.iter().all(|callback| callback == &callbacks[0]), "{number}: {callbacks:?}");
+        for callback in callbacks {
+            assert_eq!((&callback.headers["webhook-id"], &*callback.body), (id, &*format!("call {number}")));
+            taken += usize::from(!callback.refused);
+        }
         assert!(accepted.get(number).is_none_or(|accepted| accepted == id), "{number} is called {id}");
         assert!(ids.insert(id), "{id} is two calls");
     }
-    let callbacks: usize = told.values().map(Vec::len).sum();
-    let repeated = callbacks - told.len() - sink.refused.load(SeqCst);
+    let repeated = taken.saturating_sub(told.len());
     println!(
         "{} calls accepted, {KILLS} kills, 0 lost; {repeated} callbacks taken more than once; slowest start {slowest:?}",
         accepted.len()
@@ -117,61 +126,13 @@ fn call(gateway: SocketAddr, receiver: SocketAddr, number: usize) -> io::Result<
     Ok(id.filter(|_| answer.starts_with("HTTP/1.1 202 ")).map(str::to_owned))
 }
 
-/// Takes callbacks; of some the first is refused.
-#[derive(Default)]
-struct Sink {
-    /// Of each call: `webhook-id` and body, of each callback.
-    told: Mutex<BTreeMap<usize, Vec<(String, String)>>>,
-    refused: AtomicUsize,
+/// Of some calls the first callback.
+fn refuses(before: &[Callback], callback: &Callback) -> bool {
+    number_of(callback) % REFUSES_ONE_OF == 0 && before.iter().all(|other| other.path != callback.path)
 }
 
-impl Sink {
-    fn listen(self: &Arc<Self>) -> io::Result<SocketAddr> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = listener.local_addr()?;
-        let sink = Arc::clone(self);
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let sink = Arc::clone(&sink);
-                thread::spawn(move || sink.take(stream));
-            }
-        });
-        Ok(address)
-    }
-
-    /// What breaks was cut by a kill.
-    fn take(&self, stream: TcpStream) -> io::Result<()> {
-        let mut reader = BufReader::new(stream);
-        let (mut number, mut id, mut length) = (None, String::new(), 0);
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line)?;
-            let line = line.trim_end();
-            if let Some(path) = line.strip_prefix("POST /") {
-                number = path.split(' ').next().and_then(|number| number.parse::<usize>().ok());
-            } else if let Some(value) = line.strip_prefix("webhook-id: ") {
-                id = value.to_owned();
-            } else if let Some(value) = line.strip_prefix("content-length: ") {
-                length = value.parse().map_err(io::Error::other)?;
-            } else if line.is_empty() {
-                break;
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body)?;
-        let number = number.ok_or(io::ErrorKind::InvalidData)?;
-        let body = String::from_utf8(body).map_err(io::Error::other)?;
-        let first = {
-            let mut told = self.told.lock().expect("no holder panics");
-            let callbacks = told.entry(number).or_default();
-            callbacks.push((id, body));
-            callbacks.len() == 1
-        };
-        let refuses = first && number % REFUSES_ONE_OF == 0;
-        self.refused.fetch_add(usize::from(refuses), SeqCst);
-        let status = if refuses { "503 Service Unavailable" } else { "200 OK" };
-        write!(reader.get_mut(), "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-    }
+fn number_of(callback: &Callback) -> usize {
+    callback.path.trim_start_matches('/').parse().expect("a number, as it was asked for")
 }
 
 const KILLS: usize = 24;
