@@ -6,6 +6,8 @@ mod callbacks;
 mod calls;
 #[path = "program/dev.rs"]
 mod dev;
+#[path = "program/events.rs"]
+mod events;
 #[path = "program/kills.rs"]
 mod kills;
 #[path = "program/leaks.rs"]

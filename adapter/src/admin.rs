@@ -1,4 +1,4 @@
-//! The operator's listener: is it up, is it ready, what does it count, what is it.
+//! The operator's listener: is it up, is it ready, what does it count, what is it; what waits, and what becomes of it.
 //!
 //! No key is asked for, so it listens on loopback only and answers only requests that name a loopback host: a web
 //! page whose name was made to resolve to 127.0.0.1 is somebody else's.
@@ -12,14 +12,19 @@ use std::{
     },
 };
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header, request};
 use tokio::net::TcpListener;
 
 use crate::{
     body::Body,
+    events::Events,
     front,
     metrics::{self, Levels, Metrics},
 };
+
+mod events;
+
+pub use events::X_STAYPUT_ADMIN;
 
 /// What the operator may ask.
 pub struct Admin {
@@ -27,6 +32,8 @@ pub struct Admin {
     /// Read at each request for the metrics.
     pub levels: Box<dyn Fn() -> Levels + Send + Sync>,
     pub readiness: Readiness,
+    /// `None`: asynchronous calls wait where nobody can look.
+    pub events: Option<Events>,
 }
 
 /// Should traffic come here? Not before everything stands, and not once the end has begun. Clones share the answer.
@@ -47,35 +54,50 @@ impl Readiness {
 pub async fn serve(admin: Admin, listener: TcpListener, stop: impl Future<Output = ()>) {
     let admin = Arc::new(admin);
     front::serve_here(listener, front::Limits::default(), stop, Arc::new(()), move |request, _| {
-        let answer = admin.answer(&request);
-        async move { answer }
+        let (admin, (head, _)) = (Arc::clone(&admin), request.into_parts());
+        async move { admin.answer(&head).await }
     })
     .await;
 }
 
 impl Admin {
-    fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
+    async fn answer(&self, request: &request::Parts) -> Response<Body> {
         if !names_loopback(request) {
             return text(StatusCode::MISDIRECTED_REQUEST, "this listener answers only as localhost\n");
         }
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "GET only\n");
-            answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return answer;
+        let (path, query) = (request.uri.path(), request.uri.query().unwrap_or_default());
+        let below = path.strip_prefix("/events").filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        if let Some(rest) = below {
+            return events::answer(self.events.as_ref(), (&request.method, &request.headers), rest, query)
+                .await;
         }
-        match request.uri().path() {
+        if let Some(id) = path.strip_prefix("/calls/").filter(|id| !id.contains('/')) {
+            return events::answer_call(self.events.as_ref(), &request.method, id).await;
+        }
+        if !matches!(request.method, Method::GET | Method::HEAD) {
+            return method_not_allowed("GET, HEAD");
+        }
+        match path {
             "/healthz" => text(StatusCode::OK, "ok\n"),
             "/readyz" if self.readiness.is_ready() => text(StatusCode::OK, "ready\n"),
             "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
             "/version" => of_type("application/json", VERSION),
-            "/metrics" => of_type(metrics::CONTENT_TYPE, self.metrics.encode((self.levels)())),
-            _ => text(StatusCode::NOT_FOUND, "here are /healthz, /readyz, /metrics and /version\n"),
+            "/metrics" => {
+                if let Some(events) = &self.events {
+                    self.metrics.set_depths(events.depths().await);
+                }
+                of_type(metrics::CONTENT_TYPE, self.metrics.encode((self.levels)()))
+            }
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "here are /healthz, /readyz, /metrics, /version, /events and /calls/ID\n",
+            ),
         }
     }
 }
 
-fn names_loopback<B>(request: &Request<B>) -> bool {
-    let Some(host) = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()) else {
+fn names_loopback(request: &request::Parts) -> bool {
+    let Some(host) = request.headers.get(header::HOST).and_then(|host| host.to_str().ok()) else {
         return false;
     };
     let Ok(authority) = host.parse::<http::uri::Authority>() else { return false };
@@ -83,6 +105,12 @@ fn names_loopback<B>(request: &Request<B>) -> bool {
     let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
     name.eq_ignore_ascii_case("localhost")
         || literal.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+fn method_not_allowed(allowed: &'static str) -> Response<Body> {
+    let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "not with this method\n");
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    answer
 }
 
 fn text(status: StatusCode, body: &'static str) -> Response<Body> {
@@ -101,6 +129,7 @@ const VERSION: &str = concat!(r#"{"name":"stayput","version":""#, env!("CARGO_PK
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
     use http_body_util::BodyExt as _;
     use stayput_core::table::Table;
 
@@ -113,14 +142,15 @@ mod tests {
             metrics: Arc::new(Metrics::new(&Table::default())),
             levels: Box::new(|| Levels { buffered_bytes: 7, ..Levels::default() }),
             readiness,
+            events: None,
         }
     }
 
     fn ask(admin: &Admin, method: Method, path: &str, host: &str) -> (StatusCode, String) {
         let request = Request::builder().method(method).uri(path).header("host", host).body(()).unwrap();
-        let answer = admin.answer(&request);
-        let status = answer.status();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let answer = runtime.block_on(admin.answer(&request.into_parts().0));
+        let status = answer.status();
         let body = runtime.block_on(answer.into_body().collect()).unwrap().to_bytes();
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
@@ -157,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_can_be_changed_here() {
+    fn what_can_be_asked_cannot_be_ordered() {
         assert_eq!(
             ask(&admin(true), Method::POST, "/healthz", "localhost").0,
             StatusCode::METHOD_NOT_ALLOWED

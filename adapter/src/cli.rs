@@ -2,11 +2,14 @@
 
 use clap::{Parser, Subcommand};
 
+mod admin;
 mod check_config;
+mod client;
 mod completions;
 mod curl;
 mod dev;
 mod embedded;
+mod events;
 mod failure;
 mod following;
 #[cfg(feature = "aws")]
@@ -16,6 +19,7 @@ mod keys;
 mod lambda;
 mod listeners;
 mod logging;
+mod logs;
 mod man;
 mod options;
 mod routes;
@@ -49,6 +53,8 @@ enum Verb {
     Invoke(invoke::Invoke),
     Routes(routes::Routes),
     Keys(keys::Keys),
+    Events(events::Events),
+    Logs(logs::Logs),
     #[cfg(feature = "aws")]
     Functions(functions::Functions),
     CheckConfig(check_config::CheckConfig),
@@ -70,6 +76,8 @@ impl Cli {
             Verb::Invoke(invoke) => invoke.run(self.json),
             Verb::Routes(routes) => routes.run(self.json),
             Verb::Keys(keys) => keys.run(self.json),
+            Verb::Events(events) => events.run(self.json),
+            Verb::Logs(logs) => logs.run(self.json),
             #[cfg(feature = "aws")]
             Verb::Functions(functions) => functions.run(self.json),
             Verb::CheckConfig(check) => check.run(self.json),
@@ -87,7 +95,7 @@ pub fn report(failure: &Failure) {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  it was done
-  1  the function failed (its payload is printed all the same)
+  1  the function failed (its payload is printed all the same), or there is no such call
   2  the command line or the configuration is wrong
   3  something could not be reached
   4  no answer came in time

@@ -28,7 +28,7 @@ mod settings;
 
 pub use key::{Holder, KeyRow};
 pub use mistake::{Mistake, Mistakes, Origin};
-pub use quantity::duration;
+pub use quantity::{Scale, duration};
 pub use secret::{DEV_KEY, GATEWAY_KEY, Secret, SecretError};
 pub use settings::{
     AwsClient, AwsSettings, Change, Flag, GatewaySettings, LambdaSettings, LogFormat, LogLevel, Setting,

@@ -8,16 +8,18 @@
 //! `webhook-id` is the same each time.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use stayput_core::{
     callback::{Callback, Policy, SigningSecrets, Ticket, When},
-    delivery::{Asked, Attempted, Dead, Delivery, HostGates, NoAnswer, Step},
+    delivery::{Asked, Attempted, Dead, Delivery, NoAnswer, Step},
     token::SealingKeys,
 };
 use tokio::{sync::Semaphore, task::JoinSet};
+
+use crate::timelines::{Timelines, What};
 
 mod figures;
 mod post;
@@ -41,13 +43,8 @@ pub struct Deliverer {
     pub when: When,
     pub post: Post,
     pub figures: Figures,
-}
-
-/// What its tasks share.
-#[derive(Debug)]
-struct Desk {
-    deliverer: Deliverer,
-    gates: Mutex<HostGates>,
+    /// `None`: calls are not remembered.
+    pub timelines: Option<Timelines>,
 }
 
 impl Deliverer {
@@ -55,7 +52,7 @@ impl Deliverer {
     /// sent again when its lease is over.
     pub async fn run(self) -> RecordsError {
         let records = Arc::clone(&self.records);
-        let desk = Arc::new(Desk { deliverer: self, gates: Mutex::default() });
+        let deliverer = Arc::new(self);
         let places = Arc::new(Semaphore::new(UNDER_WAY));
         let mut tasks = JoinSet::new();
         loop {
@@ -72,21 +69,19 @@ impl Deliverer {
             };
             for one in received {
                 let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
-                let desk = Arc::clone(&desk);
+                let deliverer = Arc::clone(&deliverer);
                 tasks.spawn(async move {
-                    let handled = desk.handle(&one).await;
+                    let handled = deliverer.handle(&one).await;
                     drop(place);
                     handled
                 });
             }
         }
     }
-}
 
-impl Desk {
     /// One record, as far as it gets this time.
     async fn handle(&self, received: &Received) -> Result<(), RecordsError> {
-        let Deliverer { records, keys, when, figures, .. } = &self.deliverer;
+        let Self { records, keys, when, figures, .. } = self;
         let promise = match read(&received.body, keys, *when, SystemTime::now()) {
             Ok(promise) => promise,
             Err(Undeliverable::NotOurs) => {
@@ -116,7 +111,7 @@ impl Desk {
         ticket: &Ticket,
         callback: &Callback,
     ) -> Result<(), RecordsError> {
-        let Deliverer { records, policy, figures, .. } = &self.deliverer;
+        let Self { records, policy, figures, .. } = self;
         let mut delivery =
             Delivery { attempts: received.attempts, ..Delivery::new(callback.body.len(), ticket.expires) };
         let call = Some(ticket.invocation);
@@ -128,7 +123,7 @@ impl Desk {
             return records.bury(received, call, &refusal.to_string()).await;
         }
         let origin = ticket.callback.origin();
-        let asked = self.gates().enter(&origin, SystemTime::now());
+        let asked = self.figures.gates().enter(&origin, SystemTime::now());
         match asked {
             Asked::Go => {}
             Asked::Busy => {
@@ -141,16 +136,19 @@ impl Desk {
         }
         let attempted = self.attempt(ticket, callback).await;
         let (now, chance) = (SystemTime::now(), jitter());
-        self.gates().leave(&origin, attempted, now, chance);
+        self.figures.gates().leave(&origin, attempted, now, chance);
         figures.attempted(attempted);
         let outcome = told(attempted);
         tracing::info!(
             request_id = %ticket.invocation, callback = %ticket.callback, outcome, attempt = delivery.attempts + 1,
             "a callback was sent"
         );
+        let (attempt, origin) = (delivery.attempts + 1, ticket.callback.origin());
+        self.note(ticket, What::Callback, || format!("attempt {attempt} to {origin}: {outcome}"));
         match delivery.attempted(attempted, now, chance) {
             Step::Delivered => {
                 figures.ended("delivered");
+                self.note(ticket, What::Delivered, || origin.to_string());
                 records.delivered(received, ticket.invocation).await
             }
             Step::WaitUntil(next) => {
@@ -162,7 +160,7 @@ impl Desk {
     }
 
     async fn attempt(&self, ticket: &Ticket, callback: &Callback) -> Attempted {
-        let Deliverer { keys, policy, post, .. } = &self.deliverer;
+        let Self { keys, policy, post, .. } = self;
         let mut headers = callback.headers.clone();
         let secrets = SigningSecrets::of(keys, &ticket.key);
         headers.extend(secrets.fields(ticket.invocation, SystemTime::now(), &callback.body));
@@ -181,12 +179,15 @@ impl Desk {
             request_id = %ticket.invocation, callback = %ticket.callback, reason,
             "a callback could not be delivered; it is kept among the dead"
         );
-        self.deliverer.figures.ended("dead");
-        self.deliverer.records.bury(received, Some(ticket.invocation), &reason).await
+        self.figures.ended("dead");
+        self.note(ticket, What::Dead, || format!("callback: {reason}"));
+        self.records.bury(received, Some(ticket.invocation), &reason).await
     }
 
-    fn gates(&self) -> std::sync::MutexGuard<'_, HostGates> {
-        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
+    fn note(&self, ticket: &Ticket, what: What, text: impl FnOnce() -> String) {
+        if let Some(timelines) = &self.timelines {
+            timelines.note(ticket.invocation, SystemTime::now(), what, text());
+        }
     }
 }
 

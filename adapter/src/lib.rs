@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod data_dir;
 pub mod deliverer;
+pub mod events;
 pub mod front;
 pub mod gateway;
 pub mod metrics;
@@ -23,6 +24,7 @@ pub mod rules;
 pub mod secret;
 pub mod stripe;
 pub mod telemetry;
+pub mod timelines;
 #[cfg(feature = "tls")]
 pub mod tls;
 pub mod tokens;

@@ -15,19 +15,22 @@ use stayput_core::{Rejection, table::Table};
 
 use crate::{
     access_log::{Finished, NO_DIALECT},
-    deliverer,
+    deliverer, events,
     front::Refusal,
     reload,
 };
+use queues::Queues;
 use reason::Reason;
 use requests::Requests;
 use totals::Totals;
 
+mod queues;
 mod reason;
 mod requests;
 mod series;
 mod totals;
 
+pub use queues::Depth;
 pub use totals::{InFlight, Levels};
 
 /// Everything that is counted.
@@ -35,9 +38,11 @@ pub use totals::{InFlight, Levels};
 pub struct Metrics {
     pub reloads: reload::Figures,
     pub callbacks: deliverer::Figures,
+    pub events: events::Figures,
     registry: Registry,
     requests: Arc<Requests>,
     totals: Arc<Totals>,
+    queues: Arc<Queues>,
     rejections: Family<RejectionLabels, Counter>,
     backend_failures: Family<Reason, Counter>,
 }
@@ -54,11 +59,13 @@ impl Metrics {
         let mut registry = Registry::with_prefix("stayput");
         let requests = Arc::new(Requests::new());
         let totals = Arc::<Totals>::default();
+        let queues = Arc::<Queues>::default();
         let (rejections, backend_failures) = (Family::default(), Family::default());
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The program that tells all this", build);
         registry.register_collector(Box::new(Arc::clone(&requests)));
         registry.register_collector(Box::new(Arc::clone(&totals)));
+        registry.register_collector(Box::new(Arc::clone(&queues)));
         registry.register("rejections", "Requests that got no outcome, by why", rejections.clone());
         registry.register(
             "backend_failures",
@@ -68,7 +75,9 @@ impl Metrics {
         let reloads = reload::Figures::register(&mut registry);
         let callbacks = deliverer::Figures::default();
         callbacks.register(&mut registry);
-        Self { reloads, callbacks, registry, requests, totals, rejections, backend_failures }
+        let events = events::Figures::default();
+        events.register(&mut registry);
+        Self { reloads, callbacks, events, registry, requests, totals, queues, rejections, backend_failures }
     }
 
     /// The operator's table has changed. What was counted stays counted.
@@ -105,6 +114,11 @@ impl Metrics {
             let labels = RejectionLabels { dialect: finished.dialect, reason: Reason::of(rejection) };
             self.rejections.get_or_create(&labels).inc();
         }
+    }
+
+    /// How the queues stand, for the next [`encode`](Self::encode). Nothing is told of them where there are none.
+    pub fn set_depths(&self, depths: Vec<Depth>) {
+        self.queues.set(depths);
     }
 
     /// The figures in the OpenMetrics text format.

@@ -14,6 +14,7 @@ use crate::{
     access_log::{AccessLog, Finished, NO_DIALECT},
     front::{Observer, Refusal},
     metrics::{InFlight, Metrics},
+    timelines::Timelines,
 };
 
 #[cfg(feature = "otel")]
@@ -30,6 +31,8 @@ pub mod traces;
 pub struct Telemetry {
     pub metrics: Arc<Metrics>,
     pub log: Arc<AccessLog>,
+    /// `None`: calls are not remembered.
+    pub timelines: Option<Timelines>,
     #[cfg(feature = "otel")]
     traces: Option<Arc<traces::Traces>>,
 }
@@ -39,6 +42,7 @@ impl Telemetry {
         Self {
             metrics,
             log,
+            timelines: None,
             #[cfg(feature = "otel")]
             traces: None,
         }
@@ -77,6 +81,9 @@ impl Telemetry {
     pub fn finished(&self, finished: &Finished<'_>) {
         self.metrics.record(finished);
         self.log.record(finished);
+        if let Some(timelines) = &self.timelines {
+            timelines.finished(finished);
+        }
         #[cfg(feature = "otel")]
         if let Some(traces) = &self.traces {
             traces.record(finished);

@@ -128,7 +128,8 @@ fn call(gateway: SocketAddr, receiver: SocketAddr, number: usize) -> io::Result<
 
 /// Of some calls the first callback.
 fn refuses(before: &[Callback], callback: &Callback) -> bool {
-    number_of(callback) % REFUSES_ONE_OF == 0 && before.iter().all(|other| other.path != callback.path)
+    number_of(callback).is_multiple_of(REFUSES_ONE_OF)
+        && before.iter().all(|other| other.path != callback.path)
 }
 
 fn number_of(callback: &Callback) -> usize {

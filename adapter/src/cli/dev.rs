@@ -30,8 +30,10 @@ use crate::{
     backend::embedded::Embedded,
     config::{Config, DEV_KEY, GATEWAY_KEY, Rows},
     data_dir::DataDir,
+    events::Watch,
     routes::{self, ListedRoute},
     rules::Rules,
+    timelines::Timelines,
     tokens::sealing,
 };
 
@@ -122,10 +124,14 @@ async fn run(
     let store = data_dir.events()?;
     let elsewhere = callbacks::direct(&mut template.functions);
     let acceptance = callbacks::acceptance(&store, &sealing_keys, elsewhere)?;
-    let embedding = embedding.keeping(store.clone());
-    let mut station = Station::start(&config.gateway, rules, sealing_keys.clone(), admin_port)?;
+    let timelines = Timelines::default();
+    let events = callbacks::events(&store, &sealing_keys, timelines.clone());
+    let mut station = Station::start(&config.gateway, rules, sealing_keys.clone(), admin_port, Some(events))?;
     station.acceptance = Some(acceptance);
-    let deliverer = callbacks::deliverer(&store, &sealing_keys, station.telemetry.metrics.callbacks.clone())?;
+    let metrics = &station.telemetry.metrics;
+    let watch = Watch { timelines: timelines.clone(), figures: metrics.events.clone() };
+    let embedding = embedding.keeping(store.clone()).watched_by(Arc::new(watch));
+    let deliverer = callbacks::deliverer(&store, &sealing_keys, metrics.callbacks.clone(), timelines)?;
     let workshop = Workshop {
         functions: template.functions.clone(),
         tools: embedding.tools().clone(),

@@ -5,11 +5,12 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path,
     process::Command,
+    sync::Arc,
 };
 
 use event_queue::EventQueue;
 use lambda_local::{
-    LocalLambda, LogSink, Settings, Signatures,
+    LocalLambda, LogSink, Observer, Settings, Signatures,
     languages::{self, Tools},
     rust_build::BuildMode,
     template::Template,
@@ -33,7 +34,9 @@ pub(super) struct Embedding {
     warden: Warden,
     tools: Tools,
     concurrency: u32,
+    wait_scale: f64,
     events: Option<EventQueue>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 /// The service at work, on its ports.
@@ -64,7 +67,9 @@ impl Embedding {
             warden,
             tools,
             concurrency: config.lambda.concurrency.get(),
+            wait_scale: config.lambda.wait_scale.factor(),
             events: None,
+            observer: None,
         })
     }
 
@@ -76,6 +81,11 @@ impl Embedding {
     /// Where asynchronous events are kept; without this, none are taken.
     pub(super) fn keeping(self, events: EventQueue) -> Self {
         Self { events: Some(events), ..self }
+    }
+
+    /// Who watches calls; without this, nobody.
+    pub(super) fn watched_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// Where the service answers.
@@ -105,6 +115,8 @@ impl Embedding {
             path: self.tools.search_path.clone(),
             signatures: self.signatures,
             events: self.events,
+            wait_scale: self.wait_scale,
+            observer: self.observer,
             ..Settings::default()
         };
         let functions = languages::prepare(template.functions, &self.tools, mode).await;

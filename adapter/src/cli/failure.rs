@@ -6,8 +6,8 @@ use std::{error::Error, fmt, process::ExitCode};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Exit {
     Done = 0,
-    /// A function ran and failed.
-    FunctionError = 1,
+    /// A function ran and failed; or what was asked for is not there.
+    Negative = 1,
     /// Usage, configuration, or whatever else stands in the way on this side.
     Usage = 2,
     Unreachable = 3,
@@ -26,6 +26,11 @@ impl Failure {
     /// Wrong on this side. `what` ends with what to do about it.
     pub fn usage(what: impl fmt::Display) -> Self {
         Self { exit: Exit::Usage, what: what.to_string(), causes: Vec::new() }
+    }
+
+    /// What was asked for is not there.
+    pub fn not_found(what: impl fmt::Display) -> Self {
+        Self { exit: Exit::Negative, what: what.to_string(), causes: Vec::new() }
     }
 
     pub fn unreachable(what: impl fmt::Display) -> Self {

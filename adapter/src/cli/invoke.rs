@@ -9,10 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use clap::Args;
-use http::{HeaderValue, Request, Uri, header, response};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http::{HeaderValue, Request, Uri};
 use lambda_protocol::{
     api_error::{ApiError, ErrorCode},
     function::{FunctionRef, Qualifier},
@@ -20,10 +17,10 @@ use lambda_protocol::{
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::net::TcpStream;
 
 use super::{
     Exit, Failure,
+    client::Client,
     terminal::{print, print_json},
 };
 use crate::config::duration;
@@ -62,8 +59,10 @@ impl Invoke {
         invoke.log_type = LogType::Tail;
         let payload = self.payload.as_deref().map(payload).transpose()?.unwrap_or_default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let request = Request::from_parts(invoke.encode(), Full::new(Bytes::from(payload)));
-        let (head, body) = runtime.block_on(self.send(request))?;
+        let request = Request::from_parts(invoke.encode(), Bytes::from(payload));
+        let lambda =
+            Client { url: &self.endpoint, flag: "--endpoint", speaks: "as Lambda does", limit: self.timeout };
+        let (head, body) = runtime.block_on(lambda.ask(request))?;
         let Some(reply) = InvokeReply::decode(&head) else {
             return Err(api_failure(&ApiError::decode(&head, &body)));
         };
@@ -73,53 +72,8 @@ impl Invoke {
         } else {
             print(serde_json::to_string_pretty(&answer).expect("our own types are JSON"));
         }
-        Ok(if reply.function_error.is_some() { Exit::FunctionError } else { Exit::Done })
+        Ok(if reply.function_error.is_some() { Exit::Negative } else { Exit::Done })
     }
-
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<(response::Parts, Bytes), Failure> {
-        let endpoint = &self.endpoint;
-        let hint = "is `stayput dev` running? --endpoint names another place";
-        let answer = async {
-            let connection = connect(endpoint).await?;
-            exchange(connection, request).await.map_err(|cause| {
-                Failure::unreachable(format_args!("{endpoint} does not answer as Lambda does; {hint}"))
-                    .because(&*cause)
-            })
-        };
-        let (head, body) = tokio::time::timeout(self.timeout, answer).await.map_err(|_| {
-            let limit = self.timeout;
-            Failure::timed_out(format_args!("no answer within {limit:?}; --timeout allows more"))
-        })??;
-        Ok((head, body))
-    }
-}
-
-async fn connect(endpoint: &Uri) -> Result<TcpStream, Failure> {
-    let (Some("http"), Some(host)) = (endpoint.scheme_str(), endpoint.host()) else {
-        return Err(Failure::usage(format_args!("--endpoint {endpoint} is not http://host:port")));
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let connected = TcpStream::connect((host, endpoint.port_u16().unwrap_or(80))).await;
-    connected.map_err(|cause| {
-        let what = format_args!(
-            "{endpoint} cannot be reached; is `stayput dev` running? (--endpoint names another place)"
-        );
-        Failure::unreachable(what).because(&cause)
-    })
-}
-
-async fn exchange(
-    connection: TcpStream,
-    mut request: Request<Full<Bytes>>,
-) -> Result<(response::Parts, Bytes), Box<dyn std::error::Error + Send + Sync>> {
-    let host = connection.peer_addr()?.to_string();
-    request.headers_mut().insert(header::HOST, HeaderValue::try_from(host)?);
-    let (mut sender, connection) = http1::handshake(TokioIo::new(connection)).await?;
-    let connection = tokio::spawn(connection);
-    let (head, body) = sender.send_request(request).await?.into_parts();
-    let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await?.to_bytes();
-    connection.abort();
-    Ok((head, body))
 }
 
 fn payload(argument: &str) -> Result<Vec<u8>, Failure> {
@@ -202,7 +156,6 @@ fn api_failure(error: &ApiError) -> Failure {
 
 /// Over all of Lambda's limits: the service is the one to judge.
 const MAX_EVENT_BYTES: u64 = 16 << 20;
-const MAX_ANSWER_BYTES: usize = 16 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -93,7 +93,7 @@ async fn run(
         keys: sealing_keys.clone(),
         ledger: Arc::new(StoredLedger::new(data_dir.events()?)?),
     };
-    let mut station = Station::start(&config.gateway, rules, sealing_keys, admin_port)?;
+    let mut station = Station::start(&config.gateway, rules, sealing_keys, admin_port, None)?;
     station.acceptance = Some(acceptance);
     let lambda = tokio::select! {
         lambda = aws::backend(&config.aws) => lambda.map_err(|cause| Failure::unreachable("Lambda cannot be called").because(&cause))?,

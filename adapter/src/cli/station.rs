@@ -20,6 +20,7 @@ use crate::{
     body::Body,
     buffer::BufferBudget,
     config::GatewaySettings,
+    events::Events,
     front::{self, DRAIN_DEV, Limits},
     gateway::Gateway,
     metrics::{Levels, Metrics},
@@ -51,9 +52,11 @@ impl Station {
         rules: Rules,
         sealing_keys: SealingKeys,
         admin_port: TcpListener,
+        events: Option<Events>,
     ) -> Result<Self, Failure> {
         let log = AccessLog::start(settings.log_format, io::stderr())?;
-        let telemetry = Telemetry::new(Arc::new(Metrics::new(&rules.table)), Arc::new(log));
+        let mut telemetry = Telemetry::new(Arc::new(Metrics::new(&rules.table)), Arc::new(log));
+        telemetry.timelines = events.as_ref().map(|events| events.timelines().clone());
         #[cfg(feature = "otel")]
         let telemetry = telemetry
             .with_traces(|name| std::env::var(name).ok())
@@ -70,11 +73,12 @@ impl Station {
             drain: settings.drain,
             servers: JoinSet::new(),
         };
-        station.servers.spawn(admin::serve(station.admin(), admin_port, station.stop.seen()));
+        let admin = station.admin(events);
+        station.servers.spawn(admin::serve(admin, admin_port, station.stop.seen()));
         Ok(station)
     }
 
-    fn admin(&self) -> Admin {
+    fn admin(&self, events: Option<Events>) -> Admin {
         let (telemetry, buffers) = (self.telemetry.clone(), self.buffers.clone());
         let levels = move || Levels {
             buffered_bytes: buffers.used_bytes(),
@@ -82,7 +86,7 @@ impl Station {
             dropped_spans: telemetry.dropped_spans(),
         };
         let metrics = Arc::clone(&self.telemetry.metrics);
-        Admin { metrics, levels: Box::new(levels), readiness: self.readiness.clone() }
+        Admin { metrics, levels: Box::new(levels), readiness: self.readiness.clone(), events }
     }
 
     /// Lets callers in, on threads of their own, one for each of the listeners.

@@ -11,7 +11,7 @@ use http::Uri;
 
 use super::{
     mistake::{quoted, unknown},
-    quantity,
+    quantity::{self, Scale},
     settings::{AwsClient, LogFormat, LogLevel},
 };
 
@@ -53,6 +53,8 @@ pub(super) const SIZE: Kind<usize> = Kind { shape: Shape::Size, read: size };
 pub(super) const TIME: Kind<Duration> = Kind { shape: Shape::Time, read: time };
 
 pub(super) const COUNT: Kind<NonZeroU32> = Kind { shape: Shape::Count, read: count };
+
+pub(super) const SCALE: Kind<Scale> = Kind { shape: Shape::Text, read: Scale::parse };
 
 pub(super) const PATH: Kind<PathBuf> = Kind { shape: Shape::Text, read: path };
 

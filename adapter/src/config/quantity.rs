@@ -22,6 +22,36 @@ pub(super) fn bytes(text: &str) -> Result<usize, String> {
     usize::try_from(bytes).map_err(|_| format!("{text:?} is too large"))
 }
 
+/// What something is multiplied with.
+///
+/// Shape: a decimal number from 0.001 to 1000, with three places after the point at most.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Scale {
+    thousandths: u32,
+}
+
+impl Scale {
+    /// # Errors
+    /// What is wrong, and what to write instead.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (whole, places) = text.split_once('.').unwrap_or((text, "0"));
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let thousandths = if is_number(whole) && is_number(places) && places.len() <= 3 {
+            format!("{whole}{places:0<3}").parse().ok()
+        } else {
+            None
+        };
+        let thousandths = thousandths.filter(|thousandths| (1..=1_000_000).contains(thousandths));
+        let thousandths = thousandths
+            .ok_or_else(|| format!("{} is not a number from \"0.001\" to \"1000\"", quoted(text)))?;
+        Ok(Self { thousandths })
+    }
+
+    pub fn factor(self) -> f64 {
+        f64::from(self.thousandths) / 1_000.0
+    }
+}
+
 fn amount(text: &str, units: &[(&str, u64)], usual: &str) -> Result<u64, String> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
@@ -52,6 +82,18 @@ const SIZE_UNITS: &[(&str, u64)] =
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scale_has_three_places() {
+        for (text, factor) in
+            [("1", 1.0), ("0.001", 0.001), ("0.5", 0.5), ("1000", 1_000.0), ("007.25", 7.25)]
+        {
+            assert!((Scale::parse(text).unwrap().factor() - factor).abs() < 1e-9, "{text}");
+        }
+        for text in ["", "0", "0.0001", "1000.001", "-1", "1e3", ".5", "1.", "one", "1,5", "99999999999"] {
+            assert!(Scale::parse(text).is_err(), "{text}");
+        }
+    }
 
     #[track_caller]
     fn check(text: &str, expected: Result<u64, &str>) {

@@ -12,6 +12,7 @@ use http::Uri;
 use super::{
     kind::{self, Kind, Shape},
     mistake::{Mistakes, Origin, Written, quoted},
+    quantity::Scale,
 };
 
 /// How the logs are written.
@@ -187,6 +188,8 @@ section! {
         listen: SocketAddr = "127.0.0.1:9000", ADDRESS, "STAYPUT_LAMBDA_LISTEN", Restart;
         /// Invocations at a time, all functions together.
         concurrency: NonZeroU32 = "1000", COUNT, "STAYPUT_LAMBDA_CONCURRENCY", Restart;
+        /// What the waits of asynchronous calls are multiplied with, "0.001" to "1000"; "1": as on AWS, 1 and 2 minutes before a retry.
+        wait_scale: Scale = "1", SCALE, "STAYPUT_LAMBDA_WAIT_SCALE", Restart;
     }
 }
 

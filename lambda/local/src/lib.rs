@@ -14,6 +14,7 @@ pub mod function;
 mod invoke;
 pub mod languages;
 mod logs;
+mod observer;
 mod pool;
 mod run;
 pub mod rust_build;
@@ -24,5 +25,6 @@ pub mod warden;
 
 pub use function::{Function, Program};
 pub use logs::LogSink;
+pub use observer::{Observer, Step};
 pub use service::LocalLambda;
 pub use settings::{Settings, Signatures};

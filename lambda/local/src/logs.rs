@@ -12,6 +12,9 @@ use std::{
 };
 
 use tokio::{sync::Notify, time::timeout};
+use uuid::Uuid;
+
+use crate::observer::Observer;
 
 /// The terminal, as functions' logs see it. Cheap to clone; lines of one write stay together.
 ///
@@ -20,6 +23,8 @@ use tokio::{sync::Notify, time::timeout};
 #[derive(Clone, Debug)]
 pub struct LogSink {
     buffer: Option<Arc<Buffer>>,
+    /// Sees the lines of calls, too.
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl LogSink {
@@ -30,7 +35,7 @@ impl LogSink {
 
     /// Lines go nowhere. Log tails are kept all the same.
     pub fn silent() -> Self {
-        Self { buffer: None }
+        Self { buffer: None, observer: None }
     }
 
     /// Lines go to `out`, on a thread of their own that ends when the last clone is dropped and all is written.
@@ -46,11 +51,23 @@ impl LogSink {
                 shared.written(lines);
             }
         });
-        Self { buffer: Some(buffer) }
+        Self { buffer: Some(buffer), observer: None }
     }
 
+    pub(crate) fn watched_by(self, observer: Option<Arc<dyn Observer>>) -> Self {
+        Self { observer, ..self }
+    }
+
+    /// Nobody sees any line.
     pub(crate) fn is_silent(&self) -> bool {
-        self.buffer.is_none()
+        self.buffer.is_none() && self.observer.is_none()
+    }
+
+    /// A line of a call, to whoever watches it.
+    pub(crate) fn watch(&self, request_id: Uuid, line: &[&[u8]]) {
+        if let Some(observer) = &self.observer {
+            observer.line(request_id, line);
+        }
     }
 
     /// Takes all of `lines` and leaves it empty, or takes none because the buffer is full.

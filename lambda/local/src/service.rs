@@ -22,6 +22,7 @@ use crate::{
     function::{Function, RecursiveLoop},
     invoke::{self, Functions, Kind},
     logs::LogSink,
+    observer::Step,
     pool::driver::{Closing, Driver},
     run::{Call, Runner, Traces, continued},
     settings::Settings,
@@ -66,6 +67,7 @@ impl LocalLambda {
         let configs = Arc::new(configs.map_err(io::Error::other)?);
         let functions = Arc::new(Functions::new(functions));
         let verifier = settings.verifier().map(Arc::new);
+        let logs = logs.watched_by(settings.observer.clone());
         let driver = Driver::start(settings, Arc::clone(&functions), warden, logs);
         let runner = Runner { functions, driver };
         let events = queue.map(|queue| {
@@ -265,7 +267,8 @@ impl LocalLambda {
             return Err(invoke::asynchronous_unavailable());
         };
         let function = self.runner.functions.get(*at);
-        let mut trace = continued(given_trace(invoke), request_id, SystemTime::now());
+        let now = SystemTime::now();
+        let mut trace = continued(given_trace(invoke), request_id, now);
         let envelope = Envelope {
             request_id: request_id.to_string(),
             qualifier: invoke.effective_qualifier().map(Qualifier::as_str).map(str::to_owned),
@@ -273,6 +276,7 @@ impl LocalLambda {
             redriven: 0,
         };
         inbox::accept(queue, &function.name, &envelope, payload).await?;
+        self.runner.driver.settings.tell(request_id, &function.name, Step::Queued { at: now });
         (trace.parent, trace.lineage) = (None, None);
         let trace = Some(trace.to_header()).filter(|_| *kind == Kind::Event);
         Ok(bare(InvocationType::Event, request_id, trace))

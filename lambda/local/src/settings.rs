@@ -1,9 +1,12 @@
 //! What the whole service is told once, when it starts.
 
-use std::{ffi::OsString, time::Duration};
+use std::{ffi::OsString, sync::Arc, time::Duration};
 
 use event_queue::EventQueue;
 use lambda_protocol::sigv4::{Credentials, Verifier};
+use uuid::Uuid;
+
+use crate::observer::{Observer, Step};
 
 /// The account that the service stands in for, and its limits.
 #[derive(Clone, Debug)]
@@ -35,6 +38,8 @@ pub struct Settings {
     /// What the waits of asynchronous events are multiplied with: 1 and 2 minutes before a retry, 1 s to 5 minutes for
     /// a place, and the age at which an event is given up (60 s to 6 h). Greater than 0. Default: 1, which is AWS's.
     pub wait_scale: f64,
+    /// Who watches calls. Default: nobody.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 /// What is asked of those who call on the socket. Calls from within the process are not asked.
@@ -62,6 +67,13 @@ impl Settings {
             return Err("the scale of waits must be greater than 0, and at most 1000");
         }
         Ok(())
+    }
+
+    /// Tells whoever watches.
+    pub(crate) fn tell(&self, request_id: Uuid, function: &str, step: Step<'_>) {
+        if let Some(observer) = &self.observer {
+            observer.step(request_id, function, step);
+        }
     }
 
     /// Judges the requests on the socket, where signatures are required.
@@ -95,6 +107,7 @@ impl Default for Settings {
             signatures: Signatures::Ignored,
             events: None,
             wait_scale: 1.0,
+            observer: None,
         }
     }
 }

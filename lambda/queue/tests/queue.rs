@@ -57,6 +57,23 @@ fn a_batch_is_all_or_nothing() {
 }
 
 #[test]
+fn rows_are_found_by_how_their_ids_begin() {
+    let (_folder, queue) = open();
+    for (queue_name, id) in [("q", "a"), ("q", "a.2"), ("q", "a~"), ("q", "b"), ("other", "a.1")] {
+        put(&queue, row(queue_name, id)).unwrap();
+    }
+    let reader = queue.reader().unwrap();
+    let begin = |start, limit| {
+        let found = reader.beginning(&name("q"), &RowId::parse(start).unwrap(), limit).unwrap();
+        found.iter().map(|row| row.address.id.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(begin("a", 9), ["a", "a.2", "a~"]);
+    assert_eq!(begin("a", 2), ["a", "a.2"]);
+    assert_eq!(begin("a.", 9), ["a.2"]);
+    assert!(begin("c", 9).is_empty());
+}
+
+#[test]
 fn a_value_that_expired_is_absent() {
     let (_folder, queue) = open();
     let slot = Slot::parse("ledger", "1").unwrap();

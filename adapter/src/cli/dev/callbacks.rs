@@ -14,6 +14,8 @@ use stayput_core::{
 use crate::{
     acceptance::{Acceptance, StoredLedger},
     deliverer::{Deliverer, Figures, Post, StoredRecords, ThisMachine},
+    events::Events,
+    timelines::Timelines,
 };
 
 /// Has the ends of all functions told to the deliverer that the template does not send elsewhere, as one does on AWS.
@@ -54,21 +56,31 @@ pub(super) fn deliverer(
     store: &EventQueue,
     keys: &SealingKeys,
     figures: Figures,
+    timelines: Timelines,
 ) -> Result<Deliverer, StoreFailure> {
-    let queue = QueueName::parse(QUEUE).expect("letters and hyphens");
     let post = Post {
         network: Arc::new(ThisMachine),
         #[cfg(feature = "tls")]
         tls: crate::tls::Tls::of_the_system().ok(),
     };
     Ok(Deliverer {
-        records: Arc::new(StoredRecords::new(store.clone(), queue)?),
+        records: Arc::new(StoredRecords::new(store.clone(), queue())?),
         keys: keys.clone(),
         policy: policy(),
         when: When::default(),
         post,
         figures,
+        timelines: Some(timelines),
     })
+}
+
+/// What is waiting, and what became of it.
+pub(super) fn events(store: &EventQueue, keys: &SealingKeys, timelines: Timelines) -> Events {
+    Events::new(store.clone(), queue(), keys.clone(), timelines)
+}
+
+fn queue() -> QueueName {
+    QueueName::parse(QUEUE).expect("letters and hyphens")
 }
 
 fn policy() -> Policy {

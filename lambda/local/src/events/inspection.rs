@@ -104,6 +104,11 @@ impl EventLog {
         Self { queue }
     }
 
+    /// The queue in which events wait, for those who read the database themselves. Each of its rows is an [`Event`].
+    pub fn queue_name() -> event_queue::QueueName {
+        envelope::queue_name()
+    }
+
     /// At most `limit`, from where the last page ended.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     environment::Answer,
     function::{Function, RecursiveLoop},
-    invoke,
+    invoke, observer,
     run::{Call, NotRun, Runner, Traces},
 };
 
@@ -154,6 +154,7 @@ impl Worker {
             let response = Response { status_code: 400, failed: false, payload: payload.as_bytes() };
             return self.finish(held, &traces, Condition::RetriesExhausted, failures, Some(response));
         }
+        self.tell(held, observer::Step::Begins { attempt: failures + 1 });
         let outcome = self.run(held, &claim, &traces.function).await;
         let (attempt, answer) = match outcome {
             Ok(answer) if answer.failed => (Attempt::Failed, Some(answer)),
@@ -164,9 +165,14 @@ impl Worker {
         };
         match (decision::after(attempt, &self.history(held), &held.rules), &answer) {
             (Step::Retry(pause), Some(answer)) => {
-                Batch::new().fail(&claim, &*settlement::failure(&answer.payload), pause)
+                let why = settlement::failure(&answer.payload);
+                self.tell(held, observer::Step::Failed { why: &why, pause: pause.at_least });
+                Batch::new().fail(&claim, &*why, pause)
             }
-            (Step::Retry(pause), None) | (Step::Back(pause), _) => Batch::new().release(&claim, pause),
+            (Step::Retry(pause), None) | (Step::Back(pause), _) => {
+                self.tell(held, observer::Step::NoPlace { pause: pause.at_least });
+                Batch::new().release(&claim, pause)
+            }
             (Step::Finish(condition), answer) => {
                 let response = answer.as_ref().map(|Answer { payload, failed, .. }| Response {
                     status_code: 200,
@@ -204,6 +210,7 @@ impl Worker {
         response: Option<Response<'_>>,
     ) -> Batch {
         let claim = held.leased.claim();
+        self.tell(held, observer::Step::Over { condition: condition.as_str() });
         let finished = Finished {
             function: &held.function.name,
             envelope: &held.envelope,
@@ -237,6 +244,10 @@ impl Worker {
             }
         };
         settlement.rows.into_iter().fold(batch, Batch::put)
+    }
+
+    fn tell(&self, held: &Held, step: observer::Step<'_>) {
+        self.runner.driver.settings.tell(held.request_id, &held.function.name, step);
     }
 
     fn history(&self, held: &Held) -> History {

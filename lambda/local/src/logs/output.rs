@@ -32,6 +32,8 @@ pub(crate) struct Output {
 struct State {
     /// The read end of the pipe of the process that runs now.
     pipe: Option<Arc<pipe::Receiver>>,
+    /// The last invocation that began.
+    request_id: Option<Uuid>,
     /// Stands before each line.
     label: [u8; LABEL_DIGITS],
     /// A line whose end has not been printed yet.
@@ -57,6 +59,7 @@ impl Output {
     pub(crate) fn new(function: &str, sink: LogSink) -> Self {
         let state = State {
             pipe: None,
+            request_id: None,
             label: *INIT_LABEL,
             line: Vec::new(),
             unsent: Vec::new(),
@@ -124,7 +127,7 @@ impl Output {
             self.drain(&mut state);
         }
         self.finish_line(&mut state);
-        state.label = label(request_id);
+        (state.request_id, state.label) = (Some(request_id), label(request_id));
         state.tail = keep_tail.then(LogTail::new);
         self.platform_line(&mut state, start);
         self.send(&mut state);
@@ -240,6 +243,14 @@ impl Output {
     }
 
     fn print(&self, state: &mut State, line: &[&[u8]]) {
+        if let Some(request_id) = state.request_id {
+            self.sink.watch(request_id, line);
+        }
+        self.print_unseen(state, line);
+    }
+
+    /// To the terminal alone.
+    fn print_unseen(&self, state: &mut State, line: &[&[u8]]) {
         if state.unsent.len() >= UNSENT_BYTES {
             state.left_out += 1;
             return;
@@ -256,7 +267,7 @@ impl Output {
         if state.unsent.is_empty() && state.left_out > 0 {
             let left_out = std::mem::take(&mut state.left_out);
             let line = format!("({left_out} lines left out: the terminal is too slow for them)");
-            self.print(state, &[line.as_bytes()]);
+            self.print_unseen(state, &[line.as_bytes()]);
             self.sink.append(&mut state.unsent);
         }
         if !state.unsent.is_empty() {

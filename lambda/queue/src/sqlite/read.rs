@@ -10,7 +10,7 @@ use crate::{
     error::Failure,
     limits::MAX_PAGE_ROWS,
     moment::Moment,
-    name::{Address, QueueName, Slot},
+    name::{Address, QueueName, RowId, Slot},
     row::{Content, Row, Standing},
     store::{Owner, Tallies, Tally},
 };
@@ -103,6 +103,24 @@ impl Reader {
         let mut found = statement.query([address.queue.as_str(), address.id.as_str()])?;
         let Some(columns) = found.next()? else { return Ok(None) };
         Ok(Some((encode::row(columns)?, encode::content(columns, statements::COLUMNS, address)?)))
+    }
+
+    /// The queue's rows whose ids begin so, by their ids: at most [`MAX_PAGE_ROWS`]. Content is not read.
+    pub fn beginning(&self, queue: &QueueName, start: &RowId, limit: usize) -> Result<Vec<Row>, Failure> {
+        let sql = format!(
+            "SELECT {} FROM queue_row WHERE queue = ?1 AND id >= ?2 AND id < ?3 ORDER BY id LIMIT ?4",
+            encode::ROW
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        // Ids are visible ASCII, so that this is behind all that begin so.
+        let behind = format!("{}\u{7f}", start.as_str());
+        let limit = encode::signed(limit.clamp(1, MAX_PAGE_ROWS) as u64);
+        let mut found = statement.query(params![queue.as_str(), start.as_str(), behind, limit])?;
+        let mut rows = Vec::new();
+        while let Some(columns) = found.next()? {
+            rows.push(encode::row(columns)?);
+        }
+        Ok(rows)
     }
 
     /// How much there is, by queue.

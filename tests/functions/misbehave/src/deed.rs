@@ -34,9 +34,13 @@ impl Deed {
     /// Not JSON, or a deed that is not in the table: a test that misspells one is to hear of it.
     pub(crate) fn parse(event: &[u8]) -> serde_json::Result<Self> {
         let event: Value = serde_json::from_slice(event)?;
-        match event.get("do") {
-            Some(_) => Self::deserialize(event),
-            None => Ok(Self::Echo),
-        }
+        // Of an HTTP request, its body says so.
+        let body = event.get("body").and_then(Value::as_str).and_then(|body| serde_json::from_str(body).ok());
+        let orders = [Some(event), body].into_iter().flatten();
+        orders
+            .filter(|order: &Value| order.get("do").is_some())
+            .map(Self::deserialize)
+            .next()
+            .unwrap_or(Ok(Self::Echo))
     }
 }

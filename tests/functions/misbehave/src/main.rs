@@ -1,4 +1,4 @@
-//! A function that misbehaves on command. The event says how:
+//! A function that misbehaves on command. The event says how, or the body of the HTTP request that it is:
 //!
 //! | event | what it does |
 //! |---|---|
