@@ -47,6 +47,7 @@ impl AdminOptions {
             flag: "--admin",
             speaks: "as an admin listener does",
             limit: PATIENCE,
+            more: "ask for less at a time",
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (head, body) = runtime.block_on(admin.ask(request))?;

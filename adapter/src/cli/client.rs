@@ -21,13 +21,15 @@ pub(super) struct Client<'a> {
     pub(super) speaks: &'static str,
     /// For the whole answer.
     pub(super) limit: Duration,
+    /// What to do where that was not enough.
+    pub(super) more: &'static str,
 }
 
 impl Client<'_> {
     /// # Errors
     /// There is no answer, or none in time.
     pub(super) async fn ask(&self, request: Request<Bytes>) -> Result<(response::Parts, Bytes), Failure> {
-        let Self { url, flag, speaks, limit } = self;
+        let Self { url, flag, speaks, limit, more } = self;
         let answer = async {
             let connection = self.connect().await?;
             exchange(connection, request.map(Full::new)).await.map_err(|cause| {
@@ -37,7 +39,7 @@ impl Client<'_> {
         };
         tokio::time::timeout(*limit, answer)
             .await
-            .map_err(|_| Failure::timed_out(format_args!("no answer from {url} within {limit:?}")))?
+            .map_err(|_| Failure::timed_out(format_args!("no answer within {limit:?}; {more}")))?
     }
 
     async fn connect(&self) -> Result<TcpStream, Failure> {

@@ -60,8 +60,13 @@ impl Invoke {
         let payload = self.payload.as_deref().map(payload).transpose()?.unwrap_or_default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let request = Request::from_parts(invoke.encode(), Bytes::from(payload));
-        let lambda =
-            Client { url: &self.endpoint, flag: "--endpoint", speaks: "as Lambda does", limit: self.timeout };
+        let lambda = Client {
+            url: &self.endpoint,
+            flag: "--endpoint",
+            speaks: "as Lambda does",
+            limit: self.timeout,
+            more: "--timeout allows more",
+        };
         let (head, body) = runtime.block_on(lambda.ask(request))?;
         let Some(reply) = InvokeReply::decode(&head) else {
             return Err(api_failure(&ApiError::decode(&head, &body)));
