@@ -1,11 +1,15 @@
 //! The program as a whole: `stayput dev` with real function processes.
 
+#[path = "program/callbacks.rs"]
+mod callbacks;
 #[path = "program/calls.rs"]
 mod calls;
 #[path = "program/dev.rs"]
 mod dev;
 #[path = "program/events.rs"]
 mod events;
+#[path = "program/kills.rs"]
+mod kills;
 #[path = "program/leaks.rs"]
 mod leaks;
 #[path = "program/limits.rs"]
@@ -18,5 +22,7 @@ mod refusals;
 mod reload;
 #[path = "program/running.rs"]
 mod running;
+#[path = "program/sink.rs"]
+mod sink;
 #[path = "program/trace.rs"]
 mod trace;

@@ -87,6 +87,18 @@ impl DataDir {
         SealingKeys::parse(&keys).map_err(|_| DataDirError::NoKey { path })
     }
 
+    /// The same of a directory that may be in use; nothing is made.
+    ///
+    /// # Errors
+    /// The file is not there, or holds something else.
+    pub fn kept_gateway_keys(path: &Path) -> Result<SealingKeys, DataDirError> {
+        let path = path.join(GATEWAY_KEY);
+        match read_text(&path) {
+            Ok(keys) => SealingKeys::parse(&keys).map_err(|_| DataDirError::NoKey { path }),
+            Err(cause) => Err(DataDirError::Unusable { path, cause }),
+        }
+    }
+
     /// The text of a file of keys without its last line break; made with a fresh key in it if it is not there.
     fn kept(&self, name: &str, prefix: &str) -> Result<(PathBuf, String), DataDirError> {
         let path = self.path.join(name);

@@ -13,7 +13,7 @@ use event_queue::{
     Batch, Error, EventQueue, Failure, Pause, QueueName, Reader, Refusal, Row, RowId, Standing,
     store::{Owner, Tally},
 };
-use lambda_local::events::EventLog;
+use lambda_local::events::{EventLog, LogError};
 use stayput_core::token::SealingKeys;
 use uuid::{Uuid, fmt::Hyphenated};
 
@@ -195,7 +195,10 @@ impl Events {
         let queue = if event.is_callback { Queue::Callbacks } else { Queue::Lambda };
         let address = self.address(queue, id.clone());
         let result = match (act, queue) {
-            (Act::Redrive, Queue::Lambda) => self.lambda.redrive(id).await,
+            (Act::Redrive, Queue::Lambda) => self.lambda.redrive(id).await.map_err(|error| match error {
+                LogError::Read(failure) => unread(failure),
+                LogError::Write(error) => error,
+            }),
             (Act::Redrive, Queue::Callbacks) => {
                 self.store.submit(Batch::new().redrive(address, Pause::NONE, None)).await.map(drop)
             }

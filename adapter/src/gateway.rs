@@ -91,7 +91,10 @@ impl Gateway {
                 let waiting = Waiting { gateway: self, dialect, exchange, admitted, clock: Some(clock) };
                 let answered = match call.mode {
                     Mode::Sync => self.invoke(dialect, &exchange, &invocation, &mut body).await,
-                    Mode::Async => self.accept(dialect, &exchange, &call, &invocation, &mut body).await,
+                    // Apart, so that those who wait for an answer do not pay for it in memory.
+                    Mode::Async => {
+                        Box::pin(self.accept(dialect, &exchange, &call, &invocation, &mut body)).await
+                    }
                 };
                 exchange.elapsed = waiting.over();
                 match answered {

@@ -99,6 +99,13 @@ impl Running {
         fs::write(self.folder.path().join(file), text).expect("a file");
     }
 
+    /// Its folder, once it was killed: another one may go on there.
+    pub(crate) fn kept(mut self) -> TempDir {
+        let _gone_already = self.child.kill();
+        let _waited_for = self.child.wait();
+        std::mem::replace(&mut self.folder, folder())
+    }
+
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.child.wait().expect("it is our child")
     }

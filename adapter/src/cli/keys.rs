@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use stayput_core::{
     Credential, DIALECTS,
+    callback::SigningSecrets,
     keys::{CredentialHash, ENOUGH_BITS, Right, Scope, entropy_bits},
     limits::Rate,
 };
@@ -14,8 +15,9 @@ use super::{
     terminal::{print, print_json, print_table, say},
 };
 use crate::{
-    config::{Holder, KeyRow},
+    config::{GATEWAY_KEY, Holder, KeyRow},
     secret,
+    tokens::sealing,
 };
 
 mod bounds;
@@ -50,6 +52,14 @@ enum Verb {
     Add {
         #[command(flatten)]
         row: RowOptions,
+        #[command(flatten)]
+        config: ConfigOptions,
+    },
+    /// Print the secret with which the callbacks of a key's caller are signed, for whoever receives them
+    #[command(after_help = "Example:\n  stayput keys secret erp")]
+    Secret {
+        /// The key's label
+        label: String,
         #[command(flatten)]
         config: ConfigOptions,
     },
@@ -91,9 +101,28 @@ impl Keys {
         match self.verb {
             Verb::New { row, config } => new(&row, &config, json),
             Verb::Add { row, config } => add(&row, &config, json),
+            Verb::Secret { label, config } => signing_secret(&label, &config, json),
             Verb::List { config } => list(&config, json),
         }
     }
+}
+
+/// Of a label that no row has as well: `dev` has keys of its own.
+fn signing_secret(label: &str, config: &ConfigOptions, json: bool) -> Result<Exit, Failure> {
+    let config = config.load(Vec::new())?;
+    let keys = sealing::peek(
+        GATEWAY_KEY.from_environment()?.as_ref(),
+        config.gateway.key_file.as_deref(),
+        &config.gateway.data_dir,
+    )?;
+    let secrets = SigningSecrets::of(&keys, label);
+    let secret = secrets.current().expect("there is a key").expose();
+    if json {
+        print_json(&json!({ "label": label, "secret": secret }));
+    } else {
+        print(secret);
+    }
+    Ok(Exit::Done)
 }
 
 fn new(options: &RowOptions, config: &ConfigOptions, json: bool) -> Result<Exit, Failure> {

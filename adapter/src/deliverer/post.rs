@@ -143,11 +143,14 @@ where
         .await;
     let (mut sender, connection) = handshake.map_err(|_| NoAnswer::Broken)?;
     let answer = async {
+        // Also of nothing (RFC 9110 8.6): receivers that wait for one would wait for a body.
+        let length = body.len().into();
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = url.target().parse().map_err(|_| NoAnswer::Broken)?;
         *request.headers_mut() = headers;
         request.headers_mut().insert(header::HOST, url.host_field());
+        request.headers_mut().insert(header::CONTENT_LENGTH, length);
         request.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
         let answer = sender.send_request(request).await.map_err(|_| NoAnswer::Broken)?;
         let (head, body) = answer.into_parts();

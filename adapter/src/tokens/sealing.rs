@@ -44,16 +44,32 @@ pub fn load(
     file: Option<&Path>,
     data_dir: &DataDir,
 ) -> Result<SealingKeys, SealingError> {
+    given(variable, file).unwrap_or_else(|| Ok(data_dir.gateway_keys()?))
+}
+
+/// The same without taking the data directory, or making a key: so that it can be asked of one that is in use.
+///
+/// # Errors
+/// As [`load`]; or there is no key yet.
+pub fn peek(
+    variable: Option<&Credential>,
+    file: Option<&Path>,
+    data_dir: &Path,
+) -> Result<SealingKeys, SealingError> {
+    given(variable, file).unwrap_or_else(|| Ok(DataDir::kept_gateway_keys(data_dir)?))
+}
+
+/// `None`: none are.
+fn given(variable: Option<&Credential>, file: Option<&Path>) -> Option<Result<SealingKeys, SealingError>> {
     match (variable, file) {
-        (Some(variable), _) => {
-            let text = std::str::from_utf8(variable.expose()).map_err(|_| SealingError::VariableText)?;
-            SealingKeys::parse(text).map_err(SealingError::Variable)
-        }
-        (None, Some(path)) => {
-            let text = read(path)?;
+        (Some(variable), _) => Some(match std::str::from_utf8(variable.expose()) {
+            Ok(text) => SealingKeys::parse(text).map_err(SealingError::Variable),
+            Err(_) => Err(SealingError::VariableText),
+        }),
+        (None, Some(path)) => Some(read(path).and_then(|text| {
             SealingKeys::parse(&text).map_err(|problem| SealingError::File { path: path.to_owned(), problem })
-        }
-        (None, None) => Ok(data_dir.gateway_keys()?),
+        })),
+        (None, None) => None,
     }
 }
 

@@ -227,16 +227,17 @@ impl LocalLambda {
         request_id: Uuid,
     ) -> Result<Response<Bytes>, ApiError> {
         let Invocation { at, client_context, cognito_identity, invoke, .. } = invocation;
-        let name = self.runner.functions.get(at).name.clone();
-        let traces = Traces::of_call(given_trace(&invoke), &name, request_id, SystemTime::now());
-        if traces.is_loop && self.configs.of(&name).recursive_loop == RecursiveLoop::Terminate {
+        let function = self.runner.functions.get(at);
+        let name = &*function.name;
+        let traces = Traces::of_call(given_trace(&invoke), name, request_id, SystemTime::now());
+        if traces.is_loop && self.configs.of(name).recursive_loop == RecursiveLoop::Terminate {
             return Err(ApiError::recursive_invocation());
         }
         let qualifier = invoke.effective_qualifier().map(Qualifier::as_str);
         let call = Call {
             request_id,
             payload,
-            arn: invoke::invoked_arn(&name, qualifier, &self.runner.driver.settings),
+            arn: invoke::invoked_arn(name, qualifier, &self.runner.driver.settings),
             trace: traces.function,
             client_context,
             cognito_identity,

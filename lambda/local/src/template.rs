@@ -118,17 +118,23 @@ fn failed(found: Findings, file: &Path) -> Mistakes {
 
 fn functions(evaluator: &mut Evaluator<'_>, folder: &Path) -> Vec<TemplateFunction> {
     let document = evaluator.document;
-    let mut functions = Vec::new();
+    let (mut functions, mut configs) = (Vec::new(), Vec::new());
     let mut names = HashMap::new();
     for resource in &document.resources {
         let Ok(true) = evaluator.exists(resource) else { continue };
-        if resource.kind == Kind::Other(stand_in::SQS_QUEUE) {
-            continue;
-        }
-        if let Kind::Other(kind) = resource.kind {
-            let group = Group::ResourceType(kind.to_owned());
-            evaluator.found.note_member(group, resource.place, resource.id);
-            continue;
+        match resource.kind {
+            Kind::ServerlessFunction | Kind::LambdaFunction => {}
+            // It is there as soon as something is in it.
+            Kind::Other(stand_in::SQS_QUEUE) => continue,
+            Kind::Other(asynchronous::RESOURCE) => {
+                configs.push(resource);
+                continue;
+            }
+            Kind::Other(kind) => {
+                let group = Group::ResourceType(kind.to_owned());
+                evaluator.found.note_member(group, resource.place, resource.id);
+                continue;
+            }
         }
         let Ok(function) = function::read(evaluator, resource, folder) else { continue };
         if let Some(first) = names.insert(function.name.clone(), resource.place) {
@@ -139,6 +145,10 @@ fn functions(evaluator: &mut Evaluator<'_>, folder: &Path) -> Vec<TemplateFuncti
             evaluator.found.mistake(resource.place, message);
         }
         functions.push(function);
+    }
+    for resource in configs {
+        // A mistake is on the list.
+        let _ = asynchronous::read_resource(evaluator, resource, &mut functions);
     }
     functions
 }

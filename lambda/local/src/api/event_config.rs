@@ -153,11 +153,12 @@ impl Call {
                 request.change.check(name, house)?;
                 let change = request.change;
                 let write = |known: Option<&Dated>| {
-                    let config = match (operation, known) {
-                        (Operation::Update, None) => return Err(Stop::Refused(none())),
-                        (Operation::Update, Some(known)) => change.over(known.config.clone()),
-                        _ => change.over(EventInvokeConfig::default()),
+                    let before = match known {
+                        Some(known) if operation == Operation::Update => known.config.clone(),
+                        None if operation == Operation::Update => return Err(Stop::Refused(none())),
+                        Some(_) | None => EventInvokeConfig::default(),
                     };
+                    let config = change.over(before);
                     Ok(Some(Dated { config, modified_ms: epoch_ms(SystemTime::now()) }))
                 };
                 let dated = house.configs.change(name, write).await?.ok_or_else(none)?;

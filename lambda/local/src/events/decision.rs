@@ -6,8 +6,10 @@
 use std::time::Duration;
 
 use event_queue::Pause;
-
-use lambda_protocol::quotas::{EVENT_AGE_MAX_S, EVENT_RETRIES_DEFAULT};
+use lambda_protocol::{
+    destination::Condition,
+    quotas::{EVENT_AGE_MAX_S, EVENT_RETRIES_DEFAULT},
+};
 
 /// How often and how long an event is tried, with its waits already in the measure of this service.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,26 +69,6 @@ pub(crate) enum Step {
     /// The attempt does not count.
     Back(Pause),
     Finish(Condition),
-}
-
-/// Why there will be no further attempt, in Lambda's words.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Condition {
-    Success,
-    RetriesExhausted,
-    EventAgeExceeded,
-    ZeroReservedConcurrency,
-}
-
-impl Condition {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "Success",
-            Self::RetriesExhausted => "RetriesExhausted",
-            Self::EventAgeExceeded => "EventAgeExceeded",
-            Self::ZeroReservedConcurrency => "ZeroReservedConcurrency",
-        }
-    }
 }
 
 /// Why an event that is due is not to be tried any more. `None`: it is.

@@ -7,6 +7,7 @@ use event_queue::{
     Address, Batch, Error, EventQueue, Failure, Moment, Pause, Refusal, Row, RowId, Standing, State,
     limits::{MAX_BATCH_OPERATIONS, MAX_PAGE_ROWS},
     sqlite::Cursor,
+    transition::Misfit,
 };
 
 use super::envelope::{self, Envelope};
@@ -64,6 +65,15 @@ pub struct Listed {
     pub events: Vec<Event>,
     /// `None`: that was all. A page may be short, or empty, and not be the last.
     pub next: Option<PageToken>,
+}
+
+/// Why events were not taken in hand.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    #[error("the events cannot be read")]
+    Read(#[from] Failure),
+    #[error(transparent)]
+    Write(#[from] Error),
 }
 
 /// Where a page ended.
@@ -130,16 +140,15 @@ impl EventLog {
     ///
     /// # Errors
     /// [`Refusal::NoSuchRow`]: it is not there. [`Refusal::Misfit`]: it is not dead.
-    pub async fn redrive(&self, id: RowId) -> Result<(), Error> {
+    pub async fn redrive(&self, id: RowId) -> Result<(), LogError> {
         let (queue, address) = (self.queue.clone(), address(id));
-        let gone = Error::Refused(Refusal::NoSuchRow(address.clone()));
         let look = address.clone();
-        let found = blocking(move || queue.reader()?.show(&look)).await;
-        let (row, content) = found.map_err(|failure| Error::Uncertain(failure.into()))?.ok_or(gone)?;
-        let State::Dead { .. } = row.state else {
-            let cause = event_queue::transition::Misfit::NotDead;
-            return Err(Error::Refused(Refusal::Misfit { address, cause }));
-        };
+        let found = blocking(move || queue.reader()?.show(&look)).await?;
+        let refused = |refusal| LogError::Write(Error::Refused(refusal));
+        let Some((row, content)) = found else { return Err(refused(Refusal::NoSuchRow(address))) };
+        if row.standing() != Standing::Dead {
+            return Err(refused(Refusal::Misfit { address, cause: Misfit::NotDead }));
+        }
         let batch = match Envelope::read(&content) {
             // A row's age cannot be changed, and an old event would be given up at once.
             Ok(envelope) => {
@@ -150,19 +159,20 @@ impl EventLog {
             }
             Err(_) => Batch::new().redrive(address, Pause::NONE, None),
         };
-        self.queue.submit(batch).await.map(drop)
+        self.queue.submit(batch).await?;
+        Ok(())
     }
 
-    /// Removes the dead ones among those that are meant, for good; how many there were.
+    /// Removes the dead ones among those that are meant, for good; how many there were. One that is redriven in the same
+    /// moment may go with them.
     ///
     /// # Errors
     /// The database cannot be read or written. What was removed until then stays so.
-    pub async fn purge(&self, filter: Filter) -> Result<usize, Error> {
+    pub async fn purge(&self, filter: Filter) -> Result<usize, LogError> {
         let filter = Filter { state: Some(EventState::Dead), ..filter };
         let (mut from, mut purged) = (PageToken::default(), 0);
         loop {
-            let page = self.list(filter.clone(), from, MAX_BATCH_OPERATIONS).await;
-            let page = page.map_err(|failure| Error::Uncertain(failure.into()))?;
+            let page = self.list(filter.clone(), from, MAX_BATCH_OPERATIONS).await?;
             purged += self.remove(&page.events).await?;
             let Some(next) = page.next else { return Ok(purged) };
             from = next;

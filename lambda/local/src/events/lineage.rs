@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use lambda_protocol::trace::MAX_LINEAGE_BYTES;
+use lambda_protocol::trace::{MAX_LINEAGE_BYTES, as_text, digits};
 
 /// A trace's lineage once `function` has been called in it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -27,13 +27,14 @@ impl Called {
 /// `lineage` is the caller's, if it has one. What is no entry in it is dropped, and so are the oldest entries if there
 /// are too many for a header.
 pub(crate) fn call(lineage: Option<&str>, function: &str) -> Called {
-    let hash = format!("{:08x}", crc32fast::hash(function.as_bytes()));
+    let digits = digits::<HASH_DIGITS>(crc32fast::hash(function.as_bytes()).into());
+    let hash = as_text(&digits);
     let mut entries: Vec<(&str, u32)> = lineage.unwrap_or_default().split('|').filter_map(entry).collect();
     let again = match entries.iter().position(|(known, _)| *known == hash) {
         Some(at) => entries.remove(at).1.saturating_add(1),
         None => 0,
     };
-    entries.push((&hash, again));
+    entries.push((hash, again));
     let mut lineage = render(&entries);
     while lineage.len() > MAX_LINEAGE_BYTES && entries.len() > 1 {
         entries.remove(0);

@@ -1,23 +1,24 @@
 //! What follows from the end of an event: the rows that its destinations and its dead-letter queue get. Pure.
 
-use std::time::SystemTime;
+use std::{borrow::Cow, time::SystemTime};
 
 use bytes::Bytes;
 use event_queue::{NewRow, RowId};
 use lambda_protocol::{
+    destination::{Condition, DestinationRecord, ResponseContext},
     fault::Fault,
     quotas::{EVENT_REQUEST_BYTES, SQS_MESSAGE_BYTES},
 };
+use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
 use super::{
-    decision::Condition,
     envelope::{self, Envelope},
-    record::{DestinationRecord, Response},
     sqs::MessageAttributes,
     targets::{Target, function_arn},
 };
 use crate::{
+    environment::VERSION,
     function::{EventInvokeConfig, FunctionEvents},
     settings::Settings,
 };
@@ -35,6 +36,16 @@ pub(crate) struct Finished<'a> {
     /// `X-Amzn-Trace-Id` for what follows, with the function in its lineage.
     pub(crate) trace: &'a str,
     pub(crate) now: SystemTime,
+}
+
+/// How the last attempt went.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Response<'a> {
+    /// 200 where the function ran, whatever became of it.
+    pub(crate) status_code: u16,
+    pub(crate) failed: bool,
+    /// What the function answered, or its error object.
+    pub(crate) payload: &'a [u8],
 }
 
 /// What the end of the event brings.
@@ -85,10 +96,10 @@ impl Settlement {
 }
 
 impl Finished<'_> {
-    /// Why the event failed, for people.
+    /// How the event ended, for people.
     pub(crate) fn reason(&self) -> String {
         let condition = self.condition.as_str();
-        match self.response {
+        match self.response.filter(|response| response.failed) {
             None => condition.to_owned(),
             Some(response) => format!("{condition}: {}", failure(response.payload)),
         }
@@ -101,18 +112,18 @@ impl Finished<'_> {
         route: &Route<'_>,
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Result<NewRow, String> {
+        let qualifier = self.envelope.qualifier.as_deref().unwrap_or(VERSION);
+        let event = json(self.payload);
+        let answer = self.response.map(|response| json(response.payload));
         let record = DestinationRecord {
             timestamp: self.now,
-            request_id: &self.envelope.request_id,
-            function_arn: &function_arn(
-                route.settings,
-                self.function,
-                Some(self.envelope.qualifier.as_deref().unwrap_or("$LATEST")),
-            ),
+            request_id: self.envelope.request_id.clone(),
+            function_arn: function_arn(route.settings, self.function, Some(qualifier)),
             condition: self.condition,
             approximate_invoke_count: self.runs,
-            request_payload: self.payload,
-            response: self.response,
+            request_payload: &event,
+            response: self.response.map(Response::context),
+            response_payload: answer.as_deref(),
         };
         let body = Bytes::from(record.encode());
         match Target::parse(arn, route.settings) {
@@ -171,6 +182,28 @@ impl Finished<'_> {
         let (high, _) = unique.as_u64_pair();
         RowId::parse(&format!("{}.{kind}.{high:016x}", self.envelope.request_id))
             .expect("an id, a word and digits are visible ASCII")
+    }
+}
+
+impl Response<'_> {
+    fn context(self) -> ResponseContext {
+        ResponseContext {
+            status_code: self.status_code,
+            executed_version: Some(VERSION.to_owned()),
+            function_error: self.failed.then(|| "Unhandled".to_owned()),
+        }
+    }
+}
+
+/// A payload as it is; one that a function made of something else than JSON is told as a text.
+fn json(payload: &[u8]) -> Cow<'_, RawValue> {
+    match serde_json::from_slice::<&RawValue>(payload) {
+        Ok(json) => Cow::Borrowed(json),
+        Err(_) if payload.is_empty() => Cow::Borrowed(RawValue::NULL),
+        Err(_) => {
+            let text = String::from_utf8_lossy(payload);
+            Cow::Owned(to_raw_value(&text).expect("a text is always JSON"))
+        }
     }
 }
 
@@ -299,5 +332,13 @@ mod tests {
         let returned = Response { status_code: 200, failed: false, payload: &large };
         let settlement = settled(Condition::Success, Some(returned), [Some(QUEUE), None, None], b"{}");
         assert!(settlement.undelivered[0].contains("over the limit of 1048576 bytes"), "{settlement:?}");
+    }
+
+    #[test]
+    fn an_answer_is_told_as_it_is_or_as_text() {
+        assert_eq!(json(br#" {"a":  1e999} "#).get(), r#"{"a":  1e999}"#);
+        assert_eq!(json(br#""\ud800""#).get(), r#""\ud800""#);
+        assert_eq!(json(b"\"half").get(), r#""\"half""#);
+        assert_eq!(json(b"").get(), "null");
     }
 }

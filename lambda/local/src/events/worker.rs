@@ -7,19 +7,16 @@ use std::{
 
 use event_queue::{Ask, Batch, Claim, Error, EventQueue, Leased, Pause, Refusal};
 use http::HeaderValue;
-use tokio::{
-    sync::watch,
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use lambda_protocol::destination::Condition;
+use tokio::{sync::watch, task::JoinSet, time::sleep};
 use uuid::Uuid;
 
 use super::{
     config::{Configs, Known},
-    decision::{self, Attempt, Condition, History, Rules, Step},
+    decision::{self, Attempt, History, Rules, Step},
     envelope::{self, Envelope},
-    record::Response,
-    settlement::{self, Finished, Route, settle},
+    hold::Hold,
+    settlement::{self, Finished, Response, Route, settle},
 };
 use crate::{
     environment::Answer,
@@ -67,7 +64,8 @@ impl Worker {
         let mut due = self.queue.due(&envelope::queue_name());
         let mut closing = self.runner.driver.closing();
         let mut running = JoinSet::new();
-        loop {
+        // Asked each time: what is sent back at the end is due again at once.
+        while !self.runner.driver.is_closing() {
             while running.try_join_next().is_some() {}
             let next = *due.borrow_and_update();
             let room = MAX_RUNNING.saturating_sub(running.len()).min(self.runner.driver.free());
@@ -107,7 +105,7 @@ impl Worker {
     }
 
     async fn lease(&self, rows: usize) -> Result<Vec<Leased>, Error> {
-        self.queue.lease(Ask { queue: envelope::queue_name(), rows, span: LEASE }).await
+        self.queue.lease(Ask { queue: envelope::queue_name(), rows, span: HOLD.lease }).await
     }
 
     /// One attempt of one event, and what follows from it.
@@ -199,14 +197,7 @@ impl Worker {
             cognito_identity: None,
             keep_tail: false,
         };
-        let mut running = std::pin::pin!(self.runner.run(held.at, call));
-        loop {
-            match timeout(EXTEND_AFTER, &mut running).await {
-                Ok(outcome) => return outcome,
-                // Should it be refused, the end will be, too, and the event runs again: at least once.
-                Err(_) => drop(self.queue.submit(Batch::new().extend(claim, LEASE)).await),
-            }
-        }
+        HOLD.during(&self.queue, claim, self.runner.run(held.at, call)).await
     }
 
     /// The row's end and what follows from it, in one batch. An event that failed and went nowhere is kept, to be seen.
@@ -270,7 +261,9 @@ impl Worker {
         loop {
             match self.queue.submit(batch.clone()).await {
                 Ok(_) => return,
-                Err(Error::Refused(Refusal::Busy | Refusal::Locked | Refusal::DiskFull)) => {
+                Err(Error::Refused(Refusal::Busy | Refusal::Locked | Refusal::DiskFull))
+                    if !self.runner.driver.is_closing() =>
+                {
                     sleep(REFUSED_PAUSE).await;
                 }
                 Err(error) => {
@@ -295,11 +288,8 @@ fn recursion() -> String {
     format!(r#"{{"errorType":"{}","errorMessage":{message}}}"#, error.code.as_str())
 }
 
-/// How long an event is ours without a word.
-const LEASE: Duration = Duration::from_mins(1);
-
-/// How often a running one is held on to: two of three words may be lost.
-const EXTEND_AFTER: Duration = Duration::from_secs(20);
+/// Two of three extensions may be lost.
+const HOLD: Hold = Hold { lease: Duration::from_mins(1), extend_after: Duration::from_secs(20) };
 
 /// Events running at once: their payloads are in memory. Ours; AWS has no such bound.
 const MAX_RUNNING: usize = 128;

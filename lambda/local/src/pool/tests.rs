@@ -345,3 +345,14 @@ fn taken_idle_environments_get_no_more_work() {
     assert_eq!(pool.invoke(0, 1, now), Ok(Admitted::Waits));
     assert_eq!(starts(&mut pool, now), [0]);
 }
+
+#[test]
+fn free_places_are_those_that_nobody_has_of_all_kinds() {
+    let (mut pool, now) = (pool(3, &[None, Some(2)]), Instant::now());
+    assert_eq!(pool.free(), 3);
+    assert_eq!(pool.invoke(0, 1, now), Ok(Admitted::Waits));
+    assert_eq!(pool.invoke(1, 2, now), Ok(Admitted::Waits));
+    assert_eq!(pool.free(), 1);
+    pool.answered(1, now);
+    assert_eq!(pool.free(), 2);
+}

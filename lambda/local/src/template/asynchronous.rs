@@ -1,18 +1,23 @@
-//! What a function resource says about its asynchronous events: `EventInvokeConfig`, `DeadLetterQueue`,
-//! `DeadLetterConfig` and `RecursiveLoop`.
+//! What a template says about asynchronous events: a function's `EventInvokeConfig`, `DeadLetterQueue`,
+//! `DeadLetterConfig` and `RecursiveLoop`, and the resource `AWS::Lambda::EventInvokeConfig`.
 //!
 //! Sources: SAM developer guide, "EventInvokeConfiguration" and "DeadLetterQueue"; CloudFormation resource reference,
-//! `AWS::Lambda::Function`.
+//! `AWS::Lambda::Function` and `AWS::Lambda::EventInvokeConfig`.
 
 use std::ops::RangeInclusive;
 
-use lambda_protocol::quotas::{EVENT_AGE_MAX_S, EVENT_AGE_MIN_S, EVENT_RETRIES_MAX};
+use lambda_protocol::{
+    function::FunctionRef,
+    quotas::{EVENT_AGE_MAX_S, EVENT_AGE_MIN_S, EVENT_RETRIES_MAX},
+};
 
 use super::{
+    TemplateFunction,
+    document::Resource,
     evaluator::Evaluator,
     findings::{Place, Reported, did_you_mean},
     parameters::{ACCOUNT, REGION},
-    tree::{Entry, Node},
+    tree::{Entry, Node, Value},
 };
 use crate::{
     events::targets::{Target, is_destination},
@@ -44,6 +49,44 @@ pub(super) fn read(
     })
 }
 
+/// Reads a resource of the type [`RESOURCE`] into the config of the function that it names.
+pub(super) fn read_resource(
+    evaluator: &mut Evaluator<'_>,
+    resource: &Resource<'_>,
+    functions: &mut [TemplateFunction],
+) -> Result<(), Reported> {
+    let properties = Node { value: Value::Map(resource.properties().to_vec()), place: resource.place };
+    let Some(properties) = evaluator.evaluate(&properties)? else { return Ok(()) };
+    let mut reader = Reader { evaluator, id: resource.id };
+    let known = ["FunctionName", "Qualifier", RETRIES, AGE, DESTINATIONS];
+    reader.check_keys(&properties, RESOURCE, &known)?;
+    let config = reader.settings(&properties);
+    let function = reader.text(&properties, "FunctionName")?;
+    let qualifier = reader.text(&properties, "Qualifier")?;
+    let config = config?;
+    if let Some((place, qualifier)) = qualifier.filter(|(_, qualifier)| qualifier != "$LATEST") {
+        let message = format!("`{}` is for `{qualifier}`, and only `$LATEST` is here", resource.id);
+        reader.evaluator.found.note(place, message);
+        return Ok(());
+    }
+    let named = function.and_then(|(_, text)| FunctionRef::parse(&text).ok()).map(|meant| meant.name);
+    match functions.iter_mut().find(|function| Some(&function.name) == named.as_ref()) {
+        Some(function) => function.events.config = Some(config),
+        None => {
+            let message = format!("`{}` names no function of this template", resource.id);
+            reader.evaluator.found.note(resource.place, message);
+        }
+    }
+    Ok(())
+}
+
+/// What [`read_resource`] reads.
+pub(super) const RESOURCE: &str = "AWS::Lambda::EventInvokeConfig";
+
+const RETRIES: &str = "MaximumRetryAttempts";
+const AGE: &str = "MaximumEventAgeInSeconds";
+const DESTINATIONS: &str = "DestinationConfig";
+
 struct Reader<'e, 't> {
     evaluator: &'e mut Evaluator<'t>,
     id: &'e str,
@@ -51,13 +94,16 @@ struct Reader<'e, 't> {
 
 impl Reader<'_, '_> {
     fn config(&mut self, node: &Node) -> Result<EventInvokeConfig, Reported> {
-        let known = ["MaximumEventAgeInSeconds", "MaximumRetryAttempts", "DestinationConfig"];
-        self.check_keys(node, "EventInvokeConfig", &known)?;
-        let retries = self.number(node, "MaximumRetryAttempts", 0..=EVENT_RETRIES_MAX);
-        let age = self.number(node, "MaximumEventAgeInSeconds", EVENT_AGE_MIN_S..=EVENT_AGE_MAX_S);
+        self.check_keys(node, "EventInvokeConfig", &[AGE, RETRIES, DESTINATIONS])?;
+        self.settings(node)
+    }
+
+    fn settings(&mut self, node: &Node) -> Result<EventInvokeConfig, Reported> {
+        let retries = self.number(node, RETRIES, 0..=EVENT_RETRIES_MAX);
+        let age = self.number(node, AGE, EVENT_AGE_MIN_S..=EVENT_AGE_MAX_S);
         let (mut on_success, mut on_failure) = (Ok(None), Ok(None));
-        if let Some(destinations) = node.get("DestinationConfig") {
-            self.check_keys(destinations, "DestinationConfig", &["OnSuccess", "OnFailure"])?;
+        if let Some(destinations) = node.get(DESTINATIONS) {
+            self.check_keys(destinations, DESTINATIONS, &["OnSuccess", "OnFailure"])?;
             on_success = self.destination(destinations, "OnSuccess");
             on_failure = self.destination(destinations, "OnFailure");
         }

@@ -1,5 +1,6 @@
 //! Functions, what is said about them, and where.
 
+mod asynchronous;
 mod intrinsics;
 
 use std::{collections::BTreeMap, path::Path, time::Duration};

@@ -6,6 +6,7 @@
 mod calls;
 mod concurrency;
 mod endings;
+mod events;
 mod log;
 mod replacing;
 mod running;

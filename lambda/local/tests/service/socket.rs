@@ -42,6 +42,23 @@ async fn a_body_that_grows_too_large_on_its_way_is_refused() {
     local.stop().await;
 }
 
+#[tokio::test]
+async fn the_socket_has_every_call_that_the_inner_entry_has() {
+    let local = Running::with(function("echo")).await;
+    let mut socket = local.connect().await;
+    let path = "/2024-08-31/functions/echo/recursion-config";
+    let (put, body) = ("HTTP/1.1\r\nHost: x\r\nContent-Length: 25\r\n\r\n", r#"{"RecursiveLoop":"Allow"}"#);
+    let (status, headers, answer) = socket.ask(format!("PUT {path} {put}{body}").as_bytes()).await;
+    assert_eq!((status, &*answer), (200, body.as_bytes()));
+    assert_eq!(value(&headers, "x-amzn-requestid").map(str::len), Some(36));
+    let (status, _, answer) = socket.ask(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await;
+    assert_eq!((status, &*answer), (200, body.as_bytes()));
+    let (status, headers, _) =
+        socket.ask(format!("DELETE {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await;
+    assert_eq!((status, value(&headers, "x-amzn-errortype")), (404, Some("UnknownOperationException")));
+    local.stop().await;
+}
+
 fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }

@@ -179,3 +179,25 @@ proptest! {
         ApiError::new(ErrorCode::Other { name, status: StatusCode::BAD_REQUEST }, "x").encode();
     }
 }
+
+#[test]
+fn asynchronous_calls_have_texts_of_their_own() {
+    check(
+        &ApiError::no_event_invoke_config(&HELLO),
+        404,
+        "ResourceNotFoundException",
+        r#"{"Type":"User","Message":"The function arn:aws:lambda:us-east-1:123456789012:function:hello:$LATEST doesn't have an EventInvokeConfig"}"#,
+    );
+    check(
+        &ApiError::recursive_invocation(),
+        400,
+        "RecursiveInvocationException",
+        r#"{"Type":"User","Message":"Lambda has detected your function being invoked in a recursive loop with other AWS resources and stopped your function's invocation."}"#,
+    );
+    check(
+        &ApiError::destination_unsupported(Some("a"), Some("b")),
+        400,
+        "InvalidParameterValueException",
+        r#"{"Type":"User","message":"The provided destination config DestinationConfig(onSuccess=OnSuccess(destination=a), onFailure=OnFailure(destination=b)) is invalid."}"#,
+    );
+}

@@ -211,3 +211,14 @@ proptest! {
         let _ = (FunctionRef::parse(&text), Qualifier::parse(&text));
     }
 }
+
+#[test]
+fn what_configures_a_function_takes_no_qualifier() {
+    let name = |text: &str| FunctionRef::check_unqualified(text).ok().map(|parsed| parsed.name);
+    assert_eq!(name("arn:aws:lambda:us-east-1:123456789012:function:hello").as_deref(), Some("hello"));
+    for text in ["hello:1", "a.b", "", &"h".repeat(141)] {
+        assert_eq!(name(text), None, "{text}");
+    }
+    let text = validation::error(&FunctionRef::check_unqualified("hello:1").unwrap_err()).message;
+    assert!(text.ends_with("(function:)?([a-zA-Z0-9-_]+)"), "{text}");
+}

@@ -1,0 +1,65 @@
+//! However an asynchronous call ends, its caller is told.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
+
+use http::{Request, StatusCode};
+
+use super::{
+    calls::once,
+    running::{Running, eventually, folder},
+    sink::Sink,
+};
+
+#[test]
+fn every_end_is_told_with_its_status_and_the_callers_id() {
+    let place = folder();
+    let bootstrap = place.path().join("bootstrap");
+    fs::write(&bootstrap, include_bytes!("callbacks/bootstrap")).expect("a file");
+    fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let running = Running::with(place, TEMPLATE, &["--no-watch"]);
+    let sink = Sink::start(|_, _| false);
+    // What the function is told to do, the status of its end, and what of the body is told.
+    let ends = [
+        ("ends", "answer", "200", "answered"),
+        ("ends", "teapot", "418", "short and stout"),
+        ("ends", "fail", "500", ""),
+        ("ends", "crash", "500", ""),
+        ("ends", "sleep", "504", ""),
+        ("ends", "nonsense", "502", ""),
+        ("never", "answer", "503", ""),
+    ];
+    for (function, deed, ..) in ends {
+        let call = Request::post(format!("{}/async-function/{function}", running.shown.gateway))
+            .header("x-callback-url", format!("http://{}/{function}/{deed}", sink.address))
+            .header("x-call-id", format!("{function}-{deed}"))
+            .body(deed.to_owned())
+            .expect("a request");
+        assert_eq!(once(&call).status, StatusCode::ACCEPTED, "{deed}");
+    }
+    eventually(PATIENCE, "all are told", || sink.arrived().len() >= ends.len());
+    for (function, deed, status, body) in ends {
+        let arrived = sink.arrived();
+        let told =
+            arrived.iter().find(|told| told.path == format!("/{function}/{deed}")).expect("it arrived");
+        assert_eq!(told.headers["x-function-status"], status, "{deed}: {told:?}");
+        assert_eq!(told.headers["x-call-id"], format!("{function}-{deed}"), "{deed}");
+        assert!(told.body.contains(body), "{deed}: {told:?}");
+        assert!(told.headers["webhook-signature"].starts_with("v1,"), "{deed}");
+    }
+}
+
+/// Only waited for when something is wrong.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const TEMPLATE: &str = "\
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: {Runtime: provided.al2023, Handler: bootstrap, CodeUri: ., Timeout: 1}
+Resources:
+  Ends:
+    Type: AWS::Serverless::Function
+    Properties: {FunctionName: ends, EventInvokeConfig: {MaximumRetryAttempts: 0}}
+  Never:
+    Type: AWS::Serverless::Function
+    Properties: {FunctionName: never, ReservedConcurrentExecutions: 0}
+";
