@@ -241,7 +241,7 @@ const NOBODY: u16 = 6_999;
 
 /// Who brings no canary gets none, whatever others brought.
 fn strangers_see_nothing(running: &Running) {
-    let admin = ["/healthz", "/readyz", "/version", "/metrics", "/nothing"];
+    let admin = ["/healthz", "/readyz", "/version", "/metrics", "/events", "/nothing"];
     let admin = admin.map(|path| format!("{}{path}", running.shown.admin));
     let gateway = CALLERS.iter().flat_map(|caller| caller.sync);
     let gateway = gateway.map(|path| format!("{}{path}", running.shown.gateway));
