@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use mimalloc::MiMalloc;
 use stayput::cli::{self, Cli, Exit, Failure};
 
-/// A request makes many small allocations, and musl has one lock for all of them. What it saves was measured:
-/// `docs/performance.md`.
+/// A request makes many small allocations, and musl has one lock for all of them. What it saves, and the memory that it
+/// takes for that, was measured: `docs/performance.md`. In a debug build it would be memory alone.
+#[cfg(not(debug_assertions))]
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // First of all, while there is one thread and no runtime: the warden forks.
