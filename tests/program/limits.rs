@@ -107,8 +107,10 @@ fn a_thousand_calls_at_once_are_all_answered_in_little_memory() {
     let answers = at_once(1000, &call);
     let answered = answers.iter().filter(|answer| answer.body == r#"{"do":"sleep","ms":50}"#).count();
     assert_eq!(answered, 1000, "{:?}", answers.iter().find(|answer| answer.status != StatusCode::OK));
-    let peak = running.peak_memory_kib();
-    assert!(peak <= 64 * 1024, "the gateway held {peak} KiB");
+    let (peak, program) = (running.peak_memory_kib(), running.program_memory_kib());
+    let held = peak - program;
+    // With a release build's own pages that is less than 64 MiB.
+    assert!(held <= 44 * 1024, "the gateway held {held} KiB, beside {program} KiB of its program");
 }
 
 /// Of spans of time, the most that overlap.

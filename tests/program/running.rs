@@ -139,6 +139,11 @@ impl Running {
         status_figure(self.child.id(), "VmHWM:")
     }
 
+    /// Of what it holds now, the pages of its own program, in KiB (`RssFile`): of a debug build they are many.
+    pub(crate) fn program_memory_kib(&self) -> u64 {
+        status_figure(self.child.id(), "RssFile:")
+    }
+
     /// Everything that was printed, once the program has ended.
     pub(crate) fn stdout(&mut self) -> String {
         let mut printed = self.shown.printed.clone();
