@@ -18,7 +18,7 @@ fn what_was_acknowledged_survives_a_kill() {
     let mut acknowledged = Vec::new();
     for kill in 0..KILLS {
         let mut child = Command::new(env::current_exe().unwrap())
-            .args(["the_process_that_is_killed", "--exact", "--ignored", "--nocapture"])
+            .args(["the_process_that_is_killed", "--exact", "--nocapture"])
             .env(PATH, &path)
             .env(KILL, kill.to_string())
             .stdout(Stdio::piped())
@@ -51,8 +51,8 @@ fn what_was_acknowledged_survives_a_kill() {
     assert!(!fs::exists(folder.path().join("db-new")).unwrap());
 }
 
+/// No test by itself: the test above starts it, and it puts until it is killed.
 #[test]
-#[ignore = "it puts until it is killed; started by the test above"]
 fn the_process_that_is_killed() {
     let Some(path) = env::var_os(PATH) else { return };
     let kill = env::var(KILL).unwrap();

@@ -144,7 +144,7 @@ fn meet(listener: &TcpListener) -> String {
 /// A process of this program that sends `event` again and again, and says each id that was accepted.
 fn killable(folder: &Path, event: &str) -> Child {
     Command::new(env::current_exe().unwrap())
-        .args(["events::restarts::the_process_that_is_killed", "--exact", "--ignored", "--nocapture"])
+        .args(["events::restarts::the_process_that_is_killed", "--exact", "--nocapture"])
         .env(FOLDER, folder)
         .env(EVENT, event)
         .stdout(Stdio::piped())
@@ -168,8 +168,8 @@ fn accepted_until(child: &mut Child, enough: usize) -> Vec<String> {
     accepted
 }
 
+/// No test by itself: the tests above start it, and it sends until it is killed.
 #[tokio::test]
-#[ignore = "it sends until it is killed; started by the tests above"]
 async fn the_process_that_is_killed() {
     let (Some(folder), Ok(event)) = (env::var_os(FOLDER), env::var(EVENT)) else { return };
     let settings = Settings { events: Some(open(Path::new(&folder))), ..scaled(Settings::default()) };
