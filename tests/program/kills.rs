@@ -18,12 +18,14 @@ use std::{
 use nix::sys::signal::Signal;
 
 use super::{
+    limits::alone,
     running::{Running, eventually, folder},
     sink::{Callback, Sink},
 };
 
 #[test]
 fn no_accepted_call_is_lost_however_often_the_program_is_killed() {
+    let _alone = alone();
     let sink = Sink::start(refuses);
     let receiver = sink.address;
     let (accepted, next) = (Arc::new(Mutex::new(BTreeMap::new())), Arc::new(AtomicUsize::new(0)));

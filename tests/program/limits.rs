@@ -132,7 +132,7 @@ fn invoke(running: &Running, function: &str, event: &str) -> Request<String> {
 }
 
 /// These tests measure; they do it one after the other.
-fn alone() -> std::sync::MutexGuard<'static, ()> {
+pub(crate) fn alone() -> std::sync::MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
