@@ -11,13 +11,13 @@ use crate::running::{Running, check_refusal, function, header};
 const ID: (&str, &str) = ("x-amzn-requestid", "0b3a2f1e-0000-4000-8000-00000000000a");
 
 /// Nothing is run, so that what is accepted stays to be seen.
-fn asleep() -> Settings {
+fn nothing_runs() -> Settings {
     Settings { account_concurrency: 0, ..Settings::default() }
 }
 
 #[tokio::test]
 async fn an_event_is_answered_without_a_body_before_it_runs() {
-    let local = Events::start(asleep(), vec![function("f")]).await;
+    let local = Events::start(nothing_runs(), vec![function("f")]).await;
     let trace =
         ("x-amzn-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1");
     let answer = local.event("f", &[ID, trace], "{}").await;
@@ -35,7 +35,7 @@ async fn an_event_is_answered_without_a_body_before_it_runs() {
 
 #[tokio::test]
 async fn what_is_no_event_is_refused_before_it_is_accepted() {
-    let local = Events::start(asleep(), vec![function("f")]).await;
+    let local = Events::start(nothing_runs(), vec![function("f")]).await;
     assert_eq!(local.event("f", &[], "{").await.status(), StatusCode::BAD_REQUEST);
     assert_eq!(local.event("nobody", &[], "{}").await.status(), StatusCode::NOT_FOUND);
     let largest = format!("\"{}\"", "x".repeat(1_048_574));
@@ -74,7 +74,7 @@ async fn the_qualifier_is_kept_with_the_event() {
 
 #[tokio::test]
 async fn the_same_event_under_the_same_id_is_one_and_another_event_is_another() {
-    let local = Events::start(asleep(), vec![function("f"), function("g")]).await;
+    let local = Events::start(nothing_runs(), vec![function("f"), function("g")]).await;
     for (function, event, there) in [("f", "1", 1), ("f", "1", 1), ("f", "2", 2), ("g", "1", 3)] {
         let answer = local.event(function, &[ID], event).await;
         assert_eq!((answer.status(), header(&answer, ID.0)), (StatusCode::ACCEPTED, Some(ID.1)));
@@ -115,7 +115,7 @@ async fn a_full_queue_is_a_throttle_and_nothing_that_was_accepted_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let total = Total { limit_bytes: 4_096, reserve_bytes: 0 };
     let queue = EventQueue::open(&folder.path().join("events.db"), Limits { total, ..Limits::default() });
-    let settings = Settings { events: Some(queue.unwrap()), ..asleep() };
+    let settings = Settings { events: Some(queue.unwrap()), ..nothing_runs() };
     let local = Events { running: Running::start(settings, vec![function("f")]).await, folder };
     let mut accepted = 0;
     let refused = loop {

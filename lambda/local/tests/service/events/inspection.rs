@@ -16,13 +16,13 @@ fn id(text: &str) -> RowId {
     RowId::parse(text).unwrap()
 }
 
-fn asleep() -> Settings {
+fn nothing_runs() -> Settings {
     Settings { account_concurrency: 0, ..Settings::default() }
 }
 
 #[tokio::test]
 async fn events_are_listed_in_pages_by_function_state_and_time() {
-    let local = Events::start(asleep(), vec![function("f"), function("g")]).await;
+    let local = Events::start(nothing_runs(), vec![function("f"), function("g")]).await;
     for n in 0..5 {
         local.send(if n < 3 { "f" } else { "g" }, &n.to_string()).await;
     }
@@ -53,7 +53,7 @@ async fn events_are_listed_in_pages_by_function_state_and_time() {
 
 #[tokio::test]
 async fn an_event_that_waits_can_be_shown_and_cancelled() {
-    let local = Events::start(asleep(), vec![function("f")]).await;
+    let local = Events::start(nothing_runs(), vec![function("f")]).await;
     let request = local.send("f", r#"{"a": 1}"#).await;
     let log = local.running.local.events().unwrap();
     let (event, payload) = log.show(id(&request)).await.unwrap().unwrap();
