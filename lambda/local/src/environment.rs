@@ -35,10 +35,9 @@ use crate::{
     pool::{Was, driver::Driver},
 };
 
-/// An invocation on its way to an environment. Dropping it without an answer tells the caller that the service
-/// could not run it.
+/// One call of a function.
 #[derive(Debug)]
-pub(crate) struct Job {
+pub(crate) struct Call {
     pub(crate) request_id: Uuid,
     pub(crate) payload: Bytes,
     /// As the caller named the function.
@@ -49,6 +48,12 @@ pub(crate) struct Job {
     /// JSON text.
     pub(crate) cognito_identity: Option<HeaderValue>,
     pub(crate) keep_tail: bool,
+}
+
+/// A call on its way to an environment. Dropping it without an answer tells the caller that the service could not run it.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) call: Call,
     pub(crate) reply: oneshot::Sender<Answer>,
 }
 
@@ -146,7 +151,7 @@ impl Environment {
         let timeout = self.function.timeout;
         let began = Instant::now();
         let deadline = began + timeout;
-        let (request_id, keep_tail) = (job.request_id, job.keep_tail);
+        let (request_id, keep_tail) = (job.call.request_id, job.call.keep_tail);
         let mut state = self.lock();
         let run = Run { job, invocation_id: state.next_invocation_id, began, deadline_ms: epoch_ms(timeout) };
         state.next_invocation_id = Uuid::from_u128(state.next_invocation_id.as_u128().wrapping_add(1));
@@ -194,7 +199,7 @@ impl Environment {
 
     /// Closes the invocation's log and lets the lock go before the caller is told.
     fn reply(&self, mut state: MutexGuard<'_, State>, run: Run, verdict: &Verdict) {
-        let id = run.job.request_id;
+        let id = run.job.call.request_id;
         let (payload, failed) = match verdict {
             Verdict::Returned(payload) => (payload.clone(), false),
             Verdict::Threw(payload) => (payload.clone(), true),
@@ -215,7 +220,7 @@ impl Environment {
 
     fn close_log(&self, state: &mut State, run: &Run, verdict: &Verdict) -> Option<HeaderValue> {
         let now = Instant::now();
-        let request_id = run.job.request_id;
+        let request_id = run.job.call.request_id;
         let mut report = Report {
             request_id,
             duration: now.duration_since(run.began),

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use bytes::Bytes;
 use http::HeaderValue;
 use lambda_protocol::{
     api_error::{ApiError, ThrottleReason},
@@ -13,7 +12,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::{
-    environment::{Answer, Job},
+    environment::{Answer, Call, Job},
     events::lineage,
     function::{Function, Unavailable},
     invoke::Functions,
@@ -25,21 +24,6 @@ use crate::{
 pub(crate) struct Runner {
     pub(crate) functions: Arc<Functions>,
     pub(crate) driver: Arc<Driver>,
-}
-
-/// One call of a function.
-#[derive(Debug)]
-pub(crate) struct Call {
-    pub(crate) request_id: Uuid,
-    pub(crate) payload: Bytes,
-    /// As the caller named the function.
-    pub(crate) arn: HeaderValue,
-    pub(crate) trace: HeaderValue,
-    /// JSON text.
-    pub(crate) client_context: Option<HeaderValue>,
-    /// JSON text.
-    pub(crate) cognito_identity: Option<HeaderValue>,
-    pub(crate) keep_tail: bool,
 }
 
 /// Why a function was not run, or not to its end.
@@ -62,18 +46,8 @@ impl Runner {
         if let Err(unavailable) = &function.program {
             return Ok(cannot_run(&function, unavailable, call.request_id));
         }
-        let Call { request_id, payload, arn, trace, client_context, cognito_identity, keep_tail } = call;
         let (reply, answered) = oneshot::channel();
-        let job = Box::new(Job {
-            request_id,
-            payload,
-            arn,
-            trace,
-            client_context,
-            cognito_identity,
-            keep_tail,
-            reply,
-        });
+        let job = Box::new(Job { call, reply });
         self.driver.invoke(at, job).map_err(|refusal| match refusal {
             Refusal::Throttled(reason) => NotRun::Throttled(reason),
             Refusal::Closed => NotRun::Closed,

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     api::{self, House},
-    environment::{LAMBDA_RUNTIME_COGNITO_IDENTITY, VERSION, id_header},
+    environment::{Call, LAMBDA_RUNTIME_COGNITO_IDENTITY, VERSION, id_header},
     events::{EventLog, SqsQueue, config::Configs, envelope::Envelope, inbox, worker::Worker},
     front,
     function::{Function, RecursiveLoop},
@@ -24,7 +24,7 @@ use crate::{
     logs::LogSink,
     observer::Step,
     pool::driver::{Closing, Driver},
-    run::{Call, Runner, Traces, continued},
+    run::{Runner, Traces, continued},
     settings::Settings,
     warden::Warden,
 };

@@ -103,16 +103,16 @@ async fn next(environment: &Arc<Environment>, driver: &Arc<Driver>) -> Result<Re
 
 fn event(run: &mut Run) -> Response<Full<Bytes>> {
     let next = Next {
-        request_id: id_header(run.job.request_id),
+        request_id: id_header(run.job.call.request_id),
         deadline_ms: run.deadline_ms,
-        function_arn: run.job.arn.clone(),
-        trace: Some(run.job.trace.clone()),
-        client_context: run.job.client_context.clone(),
+        function_arn: run.job.call.arn.clone(),
+        trace: Some(run.job.call.trace.clone()),
+        client_context: run.job.call.client_context.clone(),
         invocation_id: Some(id_header(run.invocation_id)),
     };
-    let mut response = Response::new(Full::new(std::mem::take(&mut run.job.payload)));
+    let mut response = Response::new(Full::new(std::mem::take(&mut run.job.call.payload)));
     *response.headers_mut() = next.encode();
-    if let Some(identity) = &run.job.cognito_identity {
+    if let Some(identity) = &run.job.call.cognito_identity {
         response.headers_mut().insert(LAMBDA_RUNTIME_COGNITO_IDENTITY, identity.clone());
     }
     response
@@ -196,7 +196,7 @@ impl Environment {
         let attempt = headers.get(LAMBDA_RUNTIME_INVOCATION_ID).and_then(|id| id.to_str().ok());
         match state.lifecycle.running() {
             Ok(run) if attempt.is_some_and(|attempt| !is(run.invocation_id, attempt)) => Err(Reply::Stale),
-            Ok(run) if is(run.job.request_id, request_id) => Ok(()),
+            Ok(run) if is(run.job.call.request_id, request_id) => Ok(()),
             Ok(_) => Err(Reply::InvalidRequestId),
             Err(_) if attempt.is_some() => Err(Reply::Stale),
             Err(NotNow { state }) => Err(Reply::InvalidTransition { from: state, to }),

@@ -19,10 +19,10 @@ use super::{
     settlement::{self, Finished, Response, Route, settle},
 };
 use crate::{
-    environment::Answer,
+    environment::{Answer, Call},
     function::{Function, RecursiveLoop},
     invoke, observer,
-    run::{Call, NotRun, Runner, Traces},
+    run::{NotRun, Runner, Traces},
 };
 
 /// What an event is run with.
