@@ -30,7 +30,7 @@ use crate::{
     access_log::{Finished, NO_DIALECT},
     backend::{BackendError, LambdaBackend, ReplyBody},
     body::Body,
-    buffer::{BufferBudget, discard},
+    buffer::{BufferBudget, Reservation, discard},
     rules::{LiveRules, Rules},
     telemetry::Telemetry,
     tokens::Endpoint,
@@ -145,10 +145,7 @@ impl Gateway {
         B: http_body::Body<Data = Bytes> + Unpin,
         B::Error: std::error::Error + 'static,
     {
-        let place = self.limits.admit(&invocation.key, self.rules.load().keys.len(), exchange.started)?;
-        let limit = translate::body_limit(invocation);
-        let (body, share) = self.buffers.collect(&exchange.head.headers, body, limit).await?;
-        let mut share = share.with_place(place);
+        let (body, mut share) = self.bring_in(exchange, invocation, body).await?;
         let (invoke, payload) = translate::encode(dialect, exchange, invocation, body, None)?;
         let answer = self.ask(invocation, invoke, payload).await;
         self.telemetry.called(answer.as_ref().err());
@@ -172,10 +169,7 @@ impl Gateway {
         B::Error: std::error::Error + 'static,
     {
         let acceptance = self.acceptance.as_ref().expect("without it no asynchronous call is admitted");
-        let place = self.limits.admit(&invocation.key, self.rules.load().keys.len(), exchange.started)?;
-        let limit = translate::body_limit(invocation);
-        let (body, share) = self.buffers.collect(&exchange.head.headers, body, limit).await?;
-        let share = share.with_place(place);
+        let (body, share) = self.bring_in(exchange, invocation, body).await?;
         let accepted = |id| Answered { id, outcome: Outcome::Accepted, body: Body::whole("").holding(share) };
         let (id, reserved) = match acceptance.admit(dialect, exchange, call, invocation, &body).await? {
             Admittance::Accepted { id } => return Ok(accepted(id)),
@@ -193,6 +187,23 @@ impl Gateway {
         .await;
         acceptance.settle(reserved, invoked.as_ref().copied()).await?;
         invoked.map(|()| accepted(id))
+    }
+
+    /// The request's body, with what the call holds from here until its answer is written.
+    async fn bring_in<B>(
+        &self,
+        exchange: &Exchange<'_>,
+        invocation: &Invocation,
+        body: &mut B,
+    ) -> Result<(Bytes, Reservation), Rejection>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+        B::Error: std::error::Error + 'static,
+    {
+        let place = self.limits.admit(&invocation.key, self.rules.load().keys.len(), exchange.started)?;
+        let limit = translate::body_limit(invocation);
+        let (body, share) = self.buffers.collect(&exchange.head.headers, body, limit).await?;
+        Ok((body, share.with_place(place)))
     }
 
     /// Lambda's answer, understood. Only what has to be read is waited for: where the head says all, the payload may
