@@ -2,10 +2,10 @@
 //! that makes a repeated request the same one.
 //!
 //! ```text
-//! reserve ─► Invoke ─► invoked ─► 202
+//! reserve, promise ─► Invoke ─► invoked ─► 202
 //! ```
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use stayput_core::{
@@ -17,20 +17,17 @@ use stayput_core::{
 };
 use uuid::Uuid;
 
-mod ledger;
-mod reservation;
-mod stored;
-
-pub use ledger::{Ledger, LedgerError, LedgerFuture};
-pub use reservation::{Decision, Entry, Reservation};
-pub use stored::StoredLedger;
+use crate::ledger::{Decision, Ledger, LedgerError, Promise, Reservation};
 
 /// Takes asynchronous calls.
 #[derive(Debug)]
 pub struct Acceptance {
     pub rules: Asynchronous,
     pub keys: SealingKeys,
-    pub ledger: Arc<dyn Ledger>,
+    pub ledger: Ledger,
+    /// How long after its acceptance a call's outcome should be here, where it can get lost on the way; `None`: here
+    /// none can, and promises need no memory besides.
+    pub patience: Option<Duration>,
 }
 
 /// What was found of a call before it is invoked.
@@ -40,6 +37,13 @@ pub enum Admittance {
     Invoke { id: Uuid, reserved: Option<(ScopedKey, Reservation)> },
     /// It was, under this id.
     Accepted { id: Uuid },
+}
+
+/// What is remembered of a call while Lambda is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Pending {
+    reserved: Option<(ScopedKey, Reservation)>,
+    promised: Option<(Uuid, Promise)>,
 }
 
 impl Acceptance {
@@ -92,26 +96,61 @@ impl Acceptance {
         Ok(Some(ticket.seal(&self.keys, nonce)))
     }
 
+    /// Remembers the promise that `ticket` is, if there is one, before Lambda is asked.
+    ///
+    /// # Errors
+    /// It cannot be remembered.
+    pub async fn remember(
+        &self,
+        exchange: &Exchange<'_>,
+        ticket: Option<String>,
+        pending: &mut Pending,
+    ) -> Result<(), Rejection> {
+        let (Some(ticket), Some(patience)) = (ticket, self.patience) else { return Ok(()) };
+        let promise = Promise::new(ticket, exchange.started, patience);
+        self.ledger.promise(exchange.id, &promise).await.map_err(|error| unknown(&error))?;
+        pending.promised = Some((exchange.id, promise));
+        Ok(())
+    }
+
     /// Lambda has taken it, or has not.
     ///
     /// # Errors
     /// That it was taken cannot be remembered: whoever asks again makes the same call again.
-    pub async fn settle(
-        &self,
-        reserved: Option<(ScopedKey, Reservation)>,
-        invoked: Result<(), &Rejection>,
-    ) -> Result<(), Rejection> {
-        let Some((key, reservation)) = reserved else { return Ok(()) };
+    pub async fn settle(&self, pending: Pending, invoked: Result<(), &Rejection>) -> Result<(), Rejection> {
+        let Pending { reserved, promised } = pending;
+        let ledger = &self.ledger;
         match invoked {
-            Ok(()) => self.ledger.invoked(key, reservation).await.map_err(|error| unknown(&error)),
+            Ok(()) => {
+                let made = async {
+                    let Some((key, reservation)) = reserved else { return Ok(()) };
+                    ledger.made(key, reservation).await
+                };
+                let invoked = async {
+                    let Some((call, promise)) = promised else { return Ok(()) };
+                    ledger.invoked(call, &promise).await
+                };
+                tokio::try_join!(made, invoked).map(drop).map_err(|error| unknown(&error))
+            }
             // It may have been taken.
             Err(Rejection::AnswerLost | Rejection::Deadline { .. }) => Ok(()),
             Err(_) => {
-                // If it cannot be forgotten now, it is as if whoever asked had never come back.
-                let _reserved_for_a_while = self.ledger.forget(key, reservation).await;
+                // What cannot be forgotten now is as if whoever asked had never come back.
+                if let Some((key, reservation)) = reserved {
+                    let _reserved_for_a_while = ledger.forget(key, reservation).await;
+                }
+                if let Some((call, promise)) = promised {
+                    let _accepted_by_nobody = ledger.withdraw(call, &promise).await;
+                }
                 Ok(())
             }
         }
+    }
+}
+
+impl Pending {
+    pub fn of(reserved: Option<(ScopedKey, Reservation)>) -> Self {
+        Self { reserved, promised: None }
     }
 }
 

@@ -11,12 +11,18 @@ use aws_smithy_http_client::{
 
 use crate::config::AwsSettings;
 
-mod backend;
+mod account;
 mod credentials;
+mod dynamodb;
 mod endpoint;
+mod json;
+mod sqs;
 
-pub use backend::{Backend, BackendSetupError, backend};
+pub use account::{Account, SetupError};
+pub use dynamodb::DynamoTable;
 pub use endpoint::EndpointError;
+pub use json::ServiceError;
+pub use sqs::{LONG_POLL, MAX_BATCH, MAX_VISIBILITY, Message, Sqs};
 
 /// Reads the SDK's variables and files; asks nobody over the network.
 pub async fn sdk_config(settings: &AwsSettings) -> SdkConfig {

@@ -14,24 +14,44 @@ use std::{
 
 use stayput_core::{
     callback::{Callback, Policy, SigningSecrets, Ticket, When},
-    delivery::{Asked, Attempted, Dead, Delivery, NoAnswer, Step},
+    delivery::{Asked, Attempted, Delivery, NoAnswer, Step},
     token::SealingKeys,
 };
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::Semaphore,
+    task::{JoinError, JoinSet},
+};
 
 use crate::timelines::{Timelines, What};
 
+#[cfg(feature = "aws")]
+mod batch;
 mod figures;
 mod post;
 mod promise;
 mod records;
+#[cfg(feature = "aws")]
+mod sqs;
 mod stored;
 
+#[cfg(feature = "aws")]
+pub use batch::{Batch, BatchAnswer, ItemFailure};
 pub use figures::Figures;
 pub use post::{Network, NetworkFuture, Post, ThisMachine};
 pub use promise::{Promise, Undeliverable, read};
-pub use records::{Later, Received, Records, RecordsError, RecordsFuture};
+pub use records::{Later, Promised, Received, Records, RecordsError, RecordsFuture, SoFar};
+#[cfg(feature = "aws")]
+pub use sqs::{Removal, SqsRecords};
 pub use stored::StoredRecords;
+
+/// What became of a record for now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Handled {
+    /// It is over.
+    Settled,
+    /// It is received again.
+    Waits,
+}
 
 /// What it takes to deliver.
 #[derive(Debug)]
@@ -48,25 +68,46 @@ pub struct Deliverer {
 }
 
 impl Deliverer {
-    /// Delivers until the records can be read no more, which is the error. Cancel by dropping: what was under way is
-    /// sent again when its lease is over.
-    pub async fn run(self) -> RecordsError {
+    /// Delivers until `stop`, and then finishes what is under way; or until the records can be read no more, which is the
+    /// error. Cancel by dropping: what was under way is sent again when its lease is over.
+    ///
+    /// # Errors
+    /// [`RecordsError::Ended`].
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), RecordsError> {
         let records = Arc::clone(&self.records);
         let deliverer = Arc::new(self);
         let places = Arc::new(Semaphore::new(UNDER_WAY));
         let mut tasks = JoinSet::new();
+        let mut failures = 0;
+        tokio::pin!(stop);
         loop {
             let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
             drop(place);
             while let Some(ended) = tasks.try_join_next() {
-                if let Ok(Err(error)) = ended {
-                    return error;
-                }
+                ended_by(ended)?;
             }
-            let received = match records.receive(places.available_permits().clamp(1, BATCH)).await {
-                Ok(received) => received,
-                Err(error) => return error,
+            let most = places.available_permits().clamp(1, BATCH);
+            let received = tokio::select! {
+                received = records.receive(most) => received,
+                () = &mut stop => break,
             };
+            let received = match received {
+                Ok(received) => received,
+                Err(error @ RecordsError::Ended(_)) => return Err(error),
+                Err(RecordsError::Unanswered(cause)) => {
+                    failures += 1;
+                    tracing::warn!(
+                        error = &*cause as &dyn std::error::Error,
+                        failures,
+                        "no records can be received"
+                    );
+                    tokio::select! {
+                        () = tokio::time::sleep(after_failures(failures)) => continue,
+                        () = &mut stop => break,
+                    }
+                }
+            };
+            failures = 0;
             for one in received {
                 let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
                 let deliverer = Arc::clone(&deliverer);
@@ -77,62 +118,83 @@ impl Deliverer {
                 });
             }
         }
+        while let Some(ended) = tasks.join_next().await {
+            ended_by(ended)?;
+        }
+        Ok(())
     }
 
     /// One record, as far as it gets this time.
-    async fn handle(&self, received: &Received) -> Result<(), RecordsError> {
+    ///
+    /// # Errors
+    /// It is received again.
+    pub async fn handle(&self, received: &Received) -> Result<Handled, RecordsError> {
         let Self { records, keys, when, figures, .. } = self;
-        let promise = match read(&received.body, keys, *when, SystemTime::now()) {
+        let Promise { ticket, callback } = match read(&received.body, keys, *when, SystemTime::now()) {
             Ok(promise) => promise,
             Err(Undeliverable::NotOurs) => {
                 figures.ended("not_ours");
-                return records.dismiss(received).await;
+                records.dismiss(received, None).await?;
+                return Ok(Handled::Settled);
             }
             Err(why) => {
                 tracing::warn!(record = %received.id, %why, "a destination record promises no callback of ours");
                 figures.ended("forged");
-                return records.bury(received, None, &why.to_string()).await;
+                records.bury(received, None, &why.to_string()).await?;
+                return Ok(Handled::Settled);
             }
         };
-        let Promise { ticket, callback: Some(callback) } = promise else {
+        let promised = Promised { call: ticket.invocation, accepted: ticket.created };
+        let Some(callback) = callback else {
             figures.ended("none_due");
-            return records.dismiss(received).await;
+            records.dismiss(received, Some(promised)).await?;
+            return Ok(Handled::Settled);
         };
-        if records.is_delivered(ticket.invocation).await? {
-            figures.ended("repeated");
-            return records.dismiss(received).await;
+        match records.told(received, ticket.invocation).await? {
+            SoFar::Delivered => {
+                figures.ended("repeated");
+                records.dismiss(received, Some(promised)).await?;
+                Ok(Handled::Settled)
+            }
+            SoFar::Failed { attempts, next_try } => {
+                let delivery = Delivery { attempts, ..Delivery::new(callback.body.len(), ticket.expires) };
+                let waiting = next_try.and_then(|next| next.duration_since(SystemTime::now()).ok());
+                match waiting {
+                    Some(pause) => {
+                        records.later(received, promised, Later::spared(pause)).await?;
+                        Ok(Handled::Waits)
+                    }
+                    None => self.deliver(received, promised, (&ticket, &callback), delivery).await,
+                }
+            }
         }
-        self.deliver(received, &ticket, &callback).await
     }
 
     async fn deliver(
         &self,
         received: &Received,
-        ticket: &Ticket,
-        callback: &Callback,
-    ) -> Result<(), RecordsError> {
+        promised: Promised,
+        (ticket, callback): (&Ticket, &Callback),
+        mut delivery: Delivery,
+    ) -> Result<Handled, RecordsError> {
         let Self { records, policy, figures, .. } = self;
-        let mut delivery =
-            Delivery { attempts: received.attempts, ..Delivery::new(callback.body.len(), ticket.expires) };
-        let call = Some(ticket.invocation);
         if let Err(dead) = delivery.check(SystemTime::now()) {
-            return self.bury(received, ticket, dead, "").await;
+            return self.bury(received, promised, ticket, &dead.to_string()).await;
         }
         // Policies change while callbacks wait.
         if let Err(refusal) = ticket.callback.check(policy) {
-            return records.bury(received, call, &refusal.to_string()).await;
+            return self.bury(received, promised, ticket, &refusal.to_string()).await;
         }
         let origin = ticket.callback.origin();
         let asked = self.figures.gates().enter(&origin, SystemTime::now());
-        match asked {
-            Asked::Go => {}
-            Asked::Busy => {
-                return records.later(received, Later::spared(BUSY_PAUSE.mul_f64(jitter() + 0.5))).await;
-            }
-            Asked::WaitUntil(until) => {
-                let pause = until.duration_since(SystemTime::now()).unwrap_or_default();
-                return records.later(received, Later::spared(pause)).await;
-            }
+        let pause = match asked {
+            Asked::Go => None,
+            Asked::Busy => Some(BUSY_PAUSE.mul_f64(jitter() + 0.5)),
+            Asked::WaitUntil(until) => Some(until.duration_since(SystemTime::now()).unwrap_or_default()),
+        };
+        if let Some(pause) = pause {
+            records.later(received, promised, Later::spared(pause)).await?;
+            return Ok(Handled::Waits);
         }
         let attempted = self.attempt(ticket, callback).await;
         let (now, chance) = (SystemTime::now(), jitter());
@@ -143,19 +205,21 @@ impl Deliverer {
             request_id = %ticket.invocation, callback = %ticket.callback, outcome, attempt = delivery.attempts + 1,
             "a callback was sent"
         );
-        let (attempt, origin) = (delivery.attempts + 1, ticket.callback.origin());
+        let attempt = delivery.attempts + 1;
         self.note(ticket, What::Callback, || format!("attempt {attempt} to {origin}: {outcome}"));
         match delivery.attempted(attempted, now, chance) {
             Step::Delivered => {
                 figures.ended("delivered");
                 self.note(ticket, What::Delivered, || origin.to_string());
-                records.delivered(received, ticket.invocation).await
+                records.delivered(received, promised).await?;
+                Ok(Handled::Settled)
             }
             Step::WaitUntil(next) => {
                 let pause = next.duration_since(now).unwrap_or_default();
-                records.later(received, Later::failed(pause, outcome)).await
+                records.later(received, promised, Later::failed(pause, outcome)).await?;
+                Ok(Handled::Waits)
             }
-            Step::Dead(dead) => self.bury(received, ticket, dead, &outcome).await,
+            Step::Dead(dead) => self.bury(received, promised, ticket, &format!("{dead}: {outcome}")).await,
         }
     }
 
@@ -170,18 +234,18 @@ impl Deliverer {
     async fn bury(
         &self,
         received: &Received,
+        promised: Promised,
         ticket: &Ticket,
-        dead: Dead,
-        last: &str,
-    ) -> Result<(), RecordsError> {
-        let reason = if last.is_empty() { dead.to_string() } else { format!("{dead}: {last}") };
+        reason: &str,
+    ) -> Result<Handled, RecordsError> {
         tracing::warn!(
             request_id = %ticket.invocation, callback = %ticket.callback, reason,
             "a callback could not be delivered; it is kept among the dead"
         );
         self.figures.ended("dead");
         self.note(ticket, What::Dead, || format!("callback: {reason}"));
-        self.records.bury(received, Some(ticket.invocation), &reason).await
+        self.records.bury(received, Some(promised), reason).await?;
+        Ok(Handled::Settled)
     }
 
     fn note(&self, ticket: &Ticket, what: What, text: impl FnOnce() -> String) {
@@ -189,6 +253,25 @@ impl Deliverer {
             timelines.note(ticket.invocation, SystemTime::now(), what, text());
         }
     }
+}
+
+/// Is there nothing left to read?
+fn ended_by(task: Result<Result<Handled, RecordsError>, JoinError>) -> Result<(), RecordsError> {
+    match task {
+        Ok(Err(error @ RecordsError::Ended(_))) => Err(error),
+        Ok(Err(RecordsError::Unanswered(cause))) => {
+            let error = &*cause as &dyn std::error::Error;
+            tracing::warn!(error, "what became of a record could not be told; it is received again");
+            Ok(())
+        }
+        // One that panicked is received again.
+        Ok(Ok(_)) | Err(_) => Ok(()),
+    }
+}
+
+/// 1 s, 2 s, 4 s, … to a minute.
+fn after_failures(failures: u32) -> Duration {
+    Duration::from_secs(1 << (failures - 1).min(6)).min(MAX_PAUSE)
 }
 
 /// For people and for the history of a callback.
@@ -210,6 +293,9 @@ const UNDER_WAY: usize = 256;
 
 /// Records that are asked for at once.
 const BATCH: usize = 64;
+
+/// Between two questions for records that were not answered.
+const MAX_PAUSE: Duration = Duration::from_mins(1);
 
 /// About how long a callback waits for another to the same host to be over.
 const BUSY_PAUSE: Duration = Duration::from_millis(500);

@@ -26,7 +26,7 @@ use stayput_core::{
 use uuid::Uuid;
 
 use crate::{
-    acceptance::{Acceptance, Admittance},
+    acceptance::{Acceptance, Admittance, Pending},
     access_log::{Finished, NO_DIALECT},
     backend::{BackendError, LambdaBackend, ReplyBody},
     body::Body,
@@ -176,16 +176,18 @@ impl Gateway {
             Admittance::Invoke { id, reserved } => (id, reserved),
         };
         let exchange = &Exchange { id, ..*exchange };
+        let mut pending = Pending::of(reserved);
         let invoked = async {
             let ticket = acceptance.promise(dialect, exchange, call, invocation)?;
             let (invoke, payload) =
                 translate::encode(dialect, exchange, invocation, body, ticket.as_deref())?;
+            acceptance.remember(exchange, ticket, &mut pending).await?;
             let answer = self.ask(invocation, invoke, payload).await;
             self.telemetry.called(answer.as_ref().err());
             answer.inspect_err(|rejection| tell_operator(exchange, invocation, rejection)).map(|_| ())
         }
         .await;
-        acceptance.settle(reserved, invoked.as_ref().copied()).await?;
+        acceptance.settle(pending, invoked.as_ref().copied()).await?;
         invoked.map(|()| accepted(id))
     }
 

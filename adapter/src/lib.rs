@@ -16,6 +16,7 @@ pub mod deliverer;
 pub mod events;
 pub mod front;
 pub mod gateway;
+pub mod ledger;
 pub mod metrics;
 pub mod pieces;
 pub mod reload;
@@ -23,6 +24,8 @@ pub mod routes;
 pub mod rules;
 pub mod secret;
 pub mod stripe;
+#[cfg(feature = "aws")]
+pub mod sweeper;
 pub mod telemetry;
 pub mod timelines;
 #[cfg(feature = "tls")]

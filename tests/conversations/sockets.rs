@@ -1,16 +1,17 @@
 //! A conversation replayed over real sockets: the gateway as it runs, in front of a Lambda that says what it is told.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use event_queue::{EventQueue, Limits as QueueLimits};
 use stayput::{
-    acceptance::{Acceptance, StoredLedger},
+    acceptance::Acceptance,
     access_log::AccessLog,
     backend::LambdaBackend,
     buffer::BufferBudget,
     config::LogFormat,
     front,
     gateway::Gateway,
+    ledger::{Ledger, StoredTable},
     metrics::Metrics,
     rules::{LiveRules, Rules},
     telemetry::Telemetry,
@@ -38,11 +39,12 @@ impl SocketGateway {
         let metrics = Arc::new(Metrics::new(&table));
         let folder = tempfile::tempdir()?;
         let store = EventQueue::open(&folder.path().join("events.db"), QueueLimits::default());
-        let ledger = StoredLedger::new(store.map_err(io::Error::other)?).map_err(io::Error::other)?;
+        let remembered = StoredTable::new(store.map_err(io::Error::other)?).map_err(io::Error::other)?;
         let acceptance = Acceptance {
             rules: Asynchronous::default(),
             keys: super::sealing_keys(),
-            ledger: Arc::new(ledger),
+            ledger: Ledger::new(Arc::new(remembered)),
+            patience: Some(Duration::from_hours(7)),
         };
         let gateway = Arc::new(Gateway {
             dialects,

@@ -19,7 +19,7 @@ use stayput::{
     access_log::AccessLog,
     backend::{
         LambdaBackend,
-        lean::{Identities, Identity, Lean, LeanSettings, Origin},
+        lean::{Identities, Identity, Lean, LeanSettings, Origin, Service},
     },
     buffer::BufferBudget,
     config::LogFormat,
@@ -114,6 +114,7 @@ fn lean(address: SocketAddr) -> Arc<dyn LambdaBackend> {
     let credentials = Credentials::new("AKIDEXAMPLE", SecretKey::new("secret"), None).expect("an access key");
     identities.replace(Identity::new(credentials, None));
     let settings = LeanSettings {
+        service: Service::lambda(),
         origin: Origin::parse(&format!("http://{address}")).expect("a URL"),
         region: "us-east-1".to_owned(),
         connect_limit: DEADLINE,

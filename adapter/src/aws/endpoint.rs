@@ -1,4 +1,4 @@
-//! Where Lambda is for an account's settings, by the SDK's own rules: what was set for the service, what was set for
+//! Where a service is for an account's settings, by the SDK's own rules: what was set for the service, what was set for
 //! all, FIPS, dual stack, the partition of the region.
 
 use aws_config::SdkConfig;
@@ -20,32 +20,52 @@ pub enum EndpointError {
 
 /// # Errors
 /// No region, or an endpoint that is none.
-pub(super) async fn resolve(config: &SdkConfig) -> Result<Origin, EndpointError> {
+pub(super) async fn of_lambda(config: &SdkConfig) -> Result<Origin, EndpointError> {
+    parse(&resolve(config, configured(config, "Lambda")).await?)
+}
+
+/// By the rules of Lambda, whose hosts are called as DynamoDB's are but for the first word: FIPS, dual stack and the
+/// partition's domain are alike. `config` has no endpoint of our settings, which are Lambda's.
+///
+/// # Errors
+/// As [`of_lambda`].
+pub(super) async fn of_dynamodb(config: &SdkConfig) -> Result<Origin, EndpointError> {
+    if let Some(url) = configured(config, "DynamoDB") {
+        return parse(&url);
+    }
+    let url = resolve(config, None).await?;
+    parse(&url.replacen("://lambda", "://dynamodb", 1))
+}
+
+async fn resolve(config: &SdkConfig, configured: Option<String>) -> Result<String, EndpointError> {
     let region = config.region().ok_or(EndpointError::NoRegion)?;
     let params = Params::builder()
         .region(region.as_ref())
         .set_use_fips(config.use_fips())
         .set_use_dual_stack(config.use_dual_stack())
-        .set_endpoint(configured(config))
+        .set_endpoint(configured)
         .build()
         .map_err(|error| EndpointError::Unresolved(error.to_string()))?;
     let endpoint = DefaultResolver::new()
         .resolve_endpoint(&params)
         .await
         .map_err(|error| EndpointError::Unresolved(error.to_string()))?;
-    let url = endpoint.url();
+    Ok(endpoint.url().to_owned())
+}
+
+pub(super) fn parse(url: &str) -> Result<Origin, EndpointError> {
     Origin::parse(url).map_err(|cause| EndpointError::Unusable { url: shown(url, cause), cause })
 }
 
 /// `AWS_ENDPOINT_URL_LAMBDA` counts more than `AWS_ENDPOINT_URL`, and what our own settings say more than both: the
 /// order in which the SDK's client of a service reads them.
-fn configured(config: &SdkConfig) -> Option<String> {
+fn configured(config: &SdkConfig, service_id: &str) -> Option<String> {
     let of_all = || config.endpoint_url().map(str::to_owned);
     if config.get_origin("endpoint_url").is_client_config() {
         return of_all();
     }
     let key = ServiceConfigKey::builder()
-        .service_id("Lambda")
+        .service_id(service_id)
         .env("AWS_ENDPOINT_URL")
         .profile("endpoint_url")
         .build()

@@ -22,15 +22,16 @@ mod identity;
 mod origin;
 mod pool;
 
-pub use identity::{Identities, Identity};
+pub use identity::{Identities, Identity, Service};
 pub use origin::{Origin, OriginError};
 
 use connect::Connector;
 use pool::{Pool, Sender};
 
-/// Where and how to reach Lambda's API.
+/// Where and how to reach a service's API.
 #[derive(Clone, Debug)]
 pub struct LeanSettings {
+    pub service: Service,
     pub origin: Origin,
     pub region: String,
     /// For TCP and TLS together.
@@ -69,7 +70,7 @@ impl Lean {
     /// `identities` is asked at each call, so that fresh credentials count at once.
     pub fn new(settings: LeanSettings, identities: Identities) -> Self {
         let pool = Arc::new(Pool::new(settings.keep_idle));
-        let signer = identity::Signer::new(settings.region, identities);
+        let signer = identity::Signer::new(settings.service, settings.region, identities);
         let connector = Connector {
             origin: settings.origin,
             limit: settings.connect_limit,

@@ -172,8 +172,9 @@ async fn run(
         background.spawn(rebuild.run(embedded.service.clone()));
     }
     background.spawn(async move {
-        let error = deliverer.run().await;
-        tracing::error!(error = &error as &dyn std::error::Error, "callbacks are no longer delivered");
+        if let Err(error) = deliverer.run(std::future::pending()).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "callbacks are no longer delivered");
+        }
     });
     let ended = embedded.until_ended(signals.asked()).await;
     background.shutdown().await;

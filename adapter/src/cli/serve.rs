@@ -18,11 +18,12 @@ use super::{
     terminal::{print, print_json, say},
 };
 use crate::{
-    acceptance::{Acceptance, StoredLedger},
-    aws,
+    acceptance::Acceptance,
+    aws::{Account, SetupError},
     config::{Config, GATEWAY_KEY, Rows},
     data_dir::DataDir,
     front::{Certificates, Listening},
+    ledger::{Ledger, StoredTable},
     reload::Follower,
     rules::Rules,
     tokens::sealing,
@@ -91,12 +92,18 @@ async fn run(
     let acceptance = Acceptance {
         rules: Asynchronous { callbacks: None, ..Asynchronous::default() },
         keys: sealing_keys.clone(),
-        ledger: Arc::new(StoredLedger::new(data_dir.events()?)?),
+        ledger: Ledger::new(Arc::new(StoredTable::new(data_dir.events()?)?)),
+        patience: None,
     };
     let mut station = Station::start(&config.gateway, rules, sealing_keys, admin_port, None)?;
     station.acceptance = Some(acceptance);
-    let lambda = tokio::select! {
-        lambda = aws::backend(&config.aws) => lambda.map_err(|cause| Failure::unreachable("Lambda cannot be called").because(&cause))?,
+    let found = async {
+        let account = Account::find(&config.aws).await?;
+        let lambda = account.lambda().await?;
+        Ok((account, lambda))
+    };
+    let (account, (backend, endpoint)) = tokio::select! {
+        found = found => found.map_err(|cause: SetupError| Failure::unreachable("Lambda cannot be called").because(&cause))?,
         () = signals.asked() => return Ok(Exit::Done),
     };
     let following = Following {
@@ -115,10 +122,10 @@ async fn run(
         Some(certificates) => port.encrypted(certificates),
         None => port,
     };
-    station.open(port, lambda.backend);
-    show(&urls, &lambda.endpoint, json);
+    station.open(port, backend);
+    show(&urls, &endpoint, json);
     tokio::select! {
-        ((), ()) = async { tokio::join!(following.run(), lambda.upkeep) } => {}
+        ((), ()) = async { tokio::join!(following.run(), account.upkeep()) } => {}
         () = signals.asked() => {}
     }
     say(format_args!("ending; calls that are running have {:?} to finish", config.gateway.drain));

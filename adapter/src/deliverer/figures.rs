@@ -61,7 +61,7 @@ impl Figures {
         self.posts.get_or_create(&Result { result }).inc();
     }
 
-    pub(super) fn ended(&self, result: &'static str) {
+    pub(crate) fn ended(&self, result: &'static str) {
         self.ends.get_or_create(&Result { result }).inc();
     }
 }

@@ -1,6 +1,12 @@
 //! Where destination records wait, and what is remembered of their calls: on this machine or on AWS.
 
-use std::{error::Error, fmt::Debug, future::Future, pin::Pin, time::Duration};
+use std::{
+    error::Error,
+    fmt::Debug,
+    future::Future,
+    pin::Pin,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use event_queue::Claim;
@@ -11,23 +17,24 @@ pub trait Records: Debug + Send + Sync {
     /// Records whose time has come, `most` at most; waits for the first.
     fn receive(&self, most: usize) -> RecordsFuture<'_, Vec<Received>>;
 
-    /// Was the end of this call told already? Lambda may run a call twice and so write two records.
-    fn is_delivered(&self, call: Uuid) -> RecordsFuture<'_, bool>;
+    /// How far the telling of this record's call got. Lambda may run a call twice and so write two records.
+    fn told<'a>(&'a self, received: &'a Received, call: Uuid) -> RecordsFuture<'a, SoFar>;
 
     /// Its callback was taken. From then on the call's is delivered.
-    fn delivered<'a>(&'a self, received: &'a Received, call: Uuid) -> RecordsFuture<'a, ()>;
+    fn delivered<'a>(&'a self, received: &'a Received, promised: Promised) -> RecordsFuture<'a, ()>;
 
-    /// Nothing is to be sent for it.
-    fn dismiss<'a>(&'a self, received: &'a Received) -> RecordsFuture<'a, ()>;
+    /// Nothing is to be sent for it; `promised`: though it is a call of ours, which is over.
+    fn dismiss<'a>(&'a self, received: &'a Received, promised: Option<Promised>) -> RecordsFuture<'a, ()>;
 
     /// It is received again after a while.
-    fn later<'a>(&'a self, received: &'a Received, later: Later) -> RecordsFuture<'a, ()>;
+    fn later<'a>(&'a self, received: &'a Received, promised: Promised, later: Later)
+    -> RecordsFuture<'a, ()>;
 
     /// It is not received again, unless somebody says so; where it lies it is seen.
     fn bury<'a>(
         &'a self,
         received: &'a Received,
-        call: Option<Uuid>,
+        promised: Option<Promised>,
         reason: &'a str,
     ) -> RecordsFuture<'a, ()>;
 }
@@ -38,9 +45,35 @@ pub struct Received {
     /// The message's, for the log.
     pub id: String,
     pub body: Bytes,
-    /// Posts that failed so far.
-    pub attempts: u32,
-    pub(super) claim: Claim,
+    pub(crate) hold: Hold,
+}
+
+/// The right to speak for a record.
+#[derive(Clone, Debug)]
+pub(crate) enum Hold {
+    /// On this machine, with the posts that failed so far.
+    Row { claim: Claim, attempts: u32 },
+    /// On SQS: the message's receipt handle.
+    #[cfg(feature = "aws")]
+    Message { receipt: String },
+}
+
+/// The call that a record is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Promised {
+    pub call: Uuid,
+    pub accepted: SystemTime,
+}
+
+/// What became of a call's callback until now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SoFar {
+    Delivered,
+    /// So many posts failed; the next is not due before this.
+    Failed {
+        attempts: u32,
+        next_try: Option<SystemTime>,
+    },
 }
 
 /// Why and for how long a record waits.
@@ -64,7 +97,13 @@ impl Later {
 
 pub type RecordsFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, RecordsError>> + Send + 'a>>;
 
-/// The records cannot be read or written any more.
+/// The records cannot be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("the queue of destination records does not answer")]
-pub struct RecordsError(#[source] pub Box<dyn Error + Send + Sync>);
+pub enum RecordsError {
+    /// Now; what was to be done with a record is done when it is received again.
+    #[error("the queue of destination records does not answer")]
+    Unanswered(#[source] Box<dyn Error + Send + Sync>),
+    /// Any more.
+    #[error("the queue of destination records has ended")]
+    Ended(#[source] Box<dyn Error + Send + Sync>),
+}

@@ -7,11 +7,12 @@ use std::{
 };
 
 use event_queue::{
-    Ask, Batch, Error, EventQueue, Failure, Leased, Pause, QueueName, Reader, Refusal, Slot, Value, When,
+    Ask, Batch, Claim, Error, EventQueue, Failure, Leased, Pause, QueueName, Reader, Refusal, Slot, Value,
+    When,
 };
 use uuid::Uuid;
 
-use super::{Later, Received, Records, RecordsError, RecordsFuture};
+use super::{Later, Promised, Received, Records, RecordsError, RecordsFuture, SoFar, records::Hold};
 
 /// One queue of an [`EventQueue`].
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ impl StoredRecords {
                     let time = self.store.until(moment).max(LEAST_PAUSE);
                     let _either = tokio::time::timeout(time, due.changed()).await;
                 }
-                None => due.changed().await.map_err(|gone| RecordsError(gone.into()))?,
+                None => due.changed().await.map_err(|gone| RecordsError::Ended(gone.into()))?,
             }
         }
     }
@@ -63,44 +64,62 @@ impl Records for StoredRecords {
         Box::pin(self.take(most))
     }
 
-    fn is_delivered(&self, call: Uuid) -> RecordsFuture<'_, bool> {
+    fn told<'a>(&'a self, received: &'a Received, call: Uuid) -> RecordsFuture<'a, SoFar> {
         let (memory, now) = (Arc::clone(&self.memory), self.store.now());
         Box::pin(async move {
             let look = tokio::task::spawn_blocking(move || {
                 memory.lock().unwrap_or_else(PoisonError::into_inner).value(&slot(call), now)
             });
-            let found = look.await.map_err(|error| RecordsError(error.into()))?;
-            Ok(found.map_err(|error| RecordsError(error.into()))?.is_some())
+            let found = look.await.map_err(|error| RecordsError::Ended(error.into()))?;
+            let found = found.map_err(|error| RecordsError::Ended(error.into()))?;
+            let (_, attempts) = row(received);
+            Ok(if found.is_some() { SoFar::Delivered } else { SoFar::Failed { attempts, next_try: None } })
         })
     }
 
-    fn delivered<'a>(&'a self, received: &'a Received, call: Uuid) -> RecordsFuture<'a, ()> {
+    fn delivered<'a>(&'a self, received: &'a Received, promised: Promised) -> RecordsFuture<'a, ()> {
         let remembered = Value { bytes: DELIVERED.into(), expires: Some(self.store.now() + REMEMBERED) };
-        let batch = Batch::new().succeed(&received.claim).set(slot(call), remembered, When::Always);
-        Box::pin(self.submit(batch))
+        let batch = Batch::new().succeed(row(received).0);
+        Box::pin(self.submit(batch.set(slot(promised.call), remembered, When::Always)))
     }
 
-    fn dismiss<'a>(&'a self, received: &'a Received) -> RecordsFuture<'a, ()> {
-        Box::pin(self.submit(Batch::new().succeed(&received.claim)))
+    fn dismiss<'a>(&'a self, received: &'a Received, _: Option<Promised>) -> RecordsFuture<'a, ()> {
+        Box::pin(self.submit(Batch::new().succeed(row(received).0)))
     }
 
-    fn later<'a>(&'a self, received: &'a Received, later: Later) -> RecordsFuture<'a, ()> {
-        let pause = Pause::exactly(later.pause);
+    fn later<'a>(&'a self, received: &'a Received, _: Promised, later: Later) -> RecordsFuture<'a, ()> {
+        let (claim, pause) = (row(received).0, Pause::exactly(later.pause));
         Box::pin(self.submit(match later.failure {
-            Some(how) => Batch::new().fail(&received.claim, &*how, pause),
-            None => Batch::new().release(&received.claim, pause),
+            Some(how) => Batch::new().fail(claim, &*how, pause),
+            None => Batch::new().release(claim, pause),
         }))
     }
 
-    fn bury<'a>(&'a self, received: &'a Received, _: Option<Uuid>, reason: &'a str) -> RecordsFuture<'a, ()> {
-        Box::pin(self.submit(Batch::new().give_up(&received.claim, reason)))
+    fn bury<'a>(
+        &'a self,
+        received: &'a Received,
+        _: Option<Promised>,
+        reason: &'a str,
+    ) -> RecordsFuture<'a, ()> {
+        Box::pin(self.submit(Batch::new().give_up(row(received).0, reason)))
     }
 }
 
 fn received(leased: Leased) -> Received {
     let claim = leased.claim();
     let Leased { row, content } = leased;
-    Received { id: row.address.id.as_str().to_owned(), body: content.payload, attempts: row.attempts, claim }
+    let hold = Hold::Row { claim, attempts: row.attempts };
+    Received { id: row.address.id.as_str().to_owned(), body: content.payload, hold }
+}
+
+/// # Panics
+/// The record is of another queue.
+fn row(received: &Received) -> (&Claim, u32) {
+    match &received.hold {
+        Hold::Row { claim, attempts } => (claim, *attempts),
+        #[cfg(feature = "aws")]
+        Hold::Message { .. } => unreachable!("records go back to where they came from"),
+    }
 }
 
 fn slot(call: Uuid) -> Slot {
@@ -108,7 +127,7 @@ fn slot(call: Uuid) -> Slot {
 }
 
 fn failed(error: Error) -> RecordsError {
-    RecordsError(error.into())
+    RecordsError::Ended(error.into())
 }
 
 /// Longer than one attempt with all that is around it.

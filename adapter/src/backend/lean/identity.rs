@@ -21,11 +21,26 @@ pub struct Identity {
 #[derive(Clone, Debug, Default)]
 pub struct Identities(Arc<ArcSwapOption<Identity>>);
 
-/// Signs for one region.
+/// Signs for one service in one region.
 #[derive(Debug)]
 pub(super) struct Signer {
+    service: Service,
     region: String,
     identities: Identities,
+}
+
+/// A service of AWS's, as it is signed for.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// In the credential scope.
+    pub name: &'static str,
+    pub signed: SignedHeaders,
+}
+
+impl Service {
+    pub fn lambda() -> Self {
+        Self { name: "lambda", signed: SignedHeaders::of_invoke() }
+    }
 }
 
 impl Identity {
@@ -42,8 +57,8 @@ impl Identities {
 }
 
 impl Signer {
-    pub(super) fn new(region: String, identities: Identities) -> Self {
-        Self { region, identities }
+    pub(super) fn new(service: Service, region: String, identities: Identities) -> Self {
+        Self { service, region, identities }
     }
 
     /// Signs everything that the head has so far, `Host` included, and the payload.
@@ -74,8 +89,8 @@ impl Signer {
     }
 
     fn signer_of_the_day(&self, credentials: &Credentials, now: SystemTime) -> sigv4::Signer {
-        let key = SigningKey::derive(credentials.secret(), now, &self.region, SERVICE);
-        sigv4::Signer::new(credentials, key, SignedHeaders::of_invoke())
+        let key = SigningKey::derive(credentials.secret(), now, &self.region, self.service.name);
+        sigv4::Signer::new(credentials, key, self.service.signed.clone())
     }
 }
 
@@ -84,5 +99,3 @@ impl fmt::Debug for Identity {
         f.debug_struct("Identity").field("expires", &self.expires).finish_non_exhaustive()
     }
 }
-
-const SERVICE: &str = "lambda";

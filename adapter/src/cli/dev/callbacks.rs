@@ -12,9 +12,10 @@ use stayput_core::{
 };
 
 use crate::{
-    acceptance::{Acceptance, StoredLedger},
+    acceptance::Acceptance,
     deliverer::{Deliverer, Figures, Post, StoredRecords, ThisMachine},
     events::Events,
+    ledger::{Ledger, StoredTable},
     timelines::Timelines,
 };
 
@@ -47,7 +48,8 @@ pub(super) fn acceptance(
         elsewhere: elsewhere.into_iter().collect(),
         ..Asynchronous::default()
     };
-    Ok(Acceptance { rules, keys: keys.clone(), ledger: Arc::new(StoredLedger::new(store.clone())?) })
+    let ledger = Ledger::new(Arc::new(StoredTable::new(store.clone())?));
+    Ok(Acceptance { rules, keys: keys.clone(), ledger, patience: None })
 }
 
 /// # Errors

@@ -148,6 +148,29 @@ impl Reader {
         let value = statements::value(&self.connection, slot)?;
         Ok(value.filter(|value| value.expires.is_none_or(|expires| now < expires)))
     }
+
+    /// The values of a namespace in the order of their names, those behind `after` that have not expired at `now`;
+    /// `limit` of them, at most a page.
+    pub fn values(
+        &self,
+        namespace: &QueueName,
+        after: &str,
+        limit: usize,
+        now: Moment,
+    ) -> Result<Vec<(Slot, Value)>, Failure> {
+        let sql = "SELECT name, bytes, expires, sum FROM value WHERE namespace = ?1 AND name > ?2 \
+             AND (expires IS NULL OR expires > ?3) ORDER BY name LIMIT ?4";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let limit = encode::signed(limit.clamp(1, MAX_PAGE_ROWS) as u64);
+        let mut found = statement.query(params![namespace.as_str(), after, now.as_millis(), limit])?;
+        let mut values = Vec::new();
+        while let Some(columns) = found.next()? {
+            let slot = Slot::parse(namespace.as_str(), columns.get_ref(0)?.as_str()?)?;
+            let value = encode::value(columns, 1, &slot)?;
+            values.push((slot, value));
+        }
+        Ok(values)
+    }
 }
 
 /// Pages in memory, for each reader.

@@ -1,0 +1,126 @@
+//! An account on AWS: credentials, found once and kept fresh, and the ways to its services.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use aws_config::SdkConfig;
+use aws_credential_types::provider::{SharedCredentialsProvider, error::CredentialsError};
+
+use super::{
+    credentials,
+    dynamodb::DynamoTable,
+    endpoint::{self, EndpointError},
+    json::{JsonService, signed},
+    lambda_client, sdk_config,
+    sqs::Sqs,
+};
+use crate::{
+    backend::{
+        LambdaBackend,
+        lean::{Identities, Lean, LeanSettings, Origin, Service},
+        sdk::Sdk,
+    },
+    config::{AwsClient, AwsSettings},
+    tls::Tls,
+};
+
+/// Credentials and a region.
+#[derive(Debug)]
+pub struct Account {
+    settings: AwsSettings,
+    config: SdkConfig,
+    region: String,
+    identities: Identities,
+    provider: SharedCredentialsProvider,
+    expires: Option<SystemTime>,
+}
+
+/// Why a service cannot be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error("no AWS credentials were found")]
+    Credentials(#[from] CredentialsError),
+    #[error("TLS cannot be used")]
+    Tls(#[from] std::io::Error),
+}
+
+impl Account {
+    /// Finds credentials and region, so that what is wrong with them is known before the first caller comes.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub async fn find(settings: &AwsSettings) -> Result<Self, SetupError> {
+        let config = sdk_config(settings).await;
+        let region = config.region().ok_or(EndpointError::NoRegion)?.to_string();
+        let provider = config
+            .credentials_provider()
+            .ok_or_else(|| CredentialsError::not_loaded("no provider is configured"))?;
+        let identities = Identities::default();
+        let expires = credentials::first(&provider, &identities).await?;
+        Ok(Self { settings: settings.clone(), config, region, identities, provider, expires })
+    }
+
+    /// Lambda, and where it is, for people.
+    ///
+    /// # Errors
+    /// Its endpoint is none.
+    pub async fn lambda(&self) -> Result<(Arc<dyn LambdaBackend>, String), SetupError> {
+        let origin = endpoint::of_lambda(&self.config).await?;
+        let endpoint = origin.to_string();
+        let backend: Arc<dyn LambdaBackend> = match self.settings.client {
+            AwsClient::Lean => Arc::new(self.client(Service::lambda(), origin)?),
+            AwsClient::Sdk => Arc::new(Sdk::new(lambda_client(&self.config))),
+        };
+        Ok((backend, endpoint))
+    }
+
+    /// The queue of this URL, which says where SQS is, too.
+    ///
+    /// # Errors
+    /// It is no URL.
+    pub fn queue(&self, url: &str) -> Result<Sqs, SetupError> {
+        let origin = Origin { base_path: String::new(), ..endpoint::parse(url)? };
+        let client = self.client(signed("sqs"), origin)?;
+        Ok(Sqs::new(JsonService::new(client, "AmazonSQS"), url.to_owned()))
+    }
+
+    /// The table of this name.
+    ///
+    /// # Errors
+    /// DynamoDB's endpoint is none.
+    pub async fn table(&self, name: &str) -> Result<DynamoTable, SetupError> {
+        let config = sdk_config(&AwsSettings { endpoint: None, ..self.settings.clone() }).await;
+        let origin = endpoint::of_dynamodb(&config).await?;
+        let client = self.client(signed("dynamodb"), origin)?;
+        Ok(DynamoTable::new(JsonService::new(client, "DynamoDB_20120810"), name.to_owned()))
+    }
+
+    /// To be polled as long as any of its services is used: renews what calls are signed with.
+    pub fn upkeep(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(credentials::keep_fresh(self.provider.clone(), self.identities.clone(), self.expires))
+    }
+
+    fn client(&self, service: Service, origin: Origin) -> Result<Lean, SetupError> {
+        let tls = if origin.https { Some(Tls::of_the_system()?) } else { None };
+        let settings = LeanSettings {
+            service,
+            origin,
+            region: self.region.clone(),
+            connect_limit: self.settings.connect_timeout,
+            max_connections: self.settings.max_connections.get() as usize,
+            keep_idle: self.settings.keep_alive,
+            stall_limit: STALL_LIMIT,
+            tls,
+        };
+        Ok(Lean::new(settings, self.identities.clone()))
+    }
+}
+
+/// How long an answer that has begun may stand still. Lambda writes a buffered answer in one go.
+const STALL_LIMIT: Duration = Duration::from_secs(20);
