@@ -13,6 +13,7 @@ use std::{
 use lambda_protocol::sigv4::{Credentials, SecretKey};
 use stayput_core::{keys::Keyring, table::Table};
 
+mod callback;
 pub mod dev;
 mod document;
 mod function;
@@ -31,8 +32,8 @@ pub use mistake::{Mistake, Mistakes, Origin};
 pub use quantity::{Scale, duration};
 pub use secret::{DEV_KEY, GATEWAY_KEY, Secret, SecretError};
 pub use settings::{
-    AwsClient, AwsSettings, Change, Flag, GatewaySettings, LambdaSettings, LogFormat, LogLevel, Setting,
-    TlsFiles, Value,
+    AwsClient, AwsSettings, CallbackSettings, Change, Flag, GatewaySettings, LambdaSettings, LogFormat,
+    LogLevel, Setting, TlsFiles, Value,
 };
 
 use document::Document;
@@ -45,6 +46,7 @@ pub struct Config {
     pub gateway: GatewaySettings,
     pub lambda: LambdaSettings,
     pub aws: AwsSettings,
+    pub callback: CallbackSettings,
     /// Every setting as it was written, and where.
     pub values: Vec<Value>,
     /// What the file says of functions and keys; `None` without a file.
@@ -128,6 +130,7 @@ impl Config {
         let gateway = GatewaySettings::check(&values, &mut mistakes);
         let lambda = LambdaSettings::check(&values, &mut mistakes);
         let aws = AwsSettings::check(&values, &mut mistakes);
+        let callback = CallbackSettings::check(&values, &mut mistakes);
         if let Some(gateway) = &gateway {
             gateway.check_tls(&values, &mut mistakes);
         }
@@ -137,10 +140,11 @@ impl Config {
             Rows { table, keys }
         });
         mistakes.or(())?;
-        let (Some(gateway), Some(lambda), Some(aws)) = (gateway, lambda, aws) else {
+        let (Some(gateway), Some(lambda), Some(aws), Some(callback)) = (gateway, lambda, aws, callback)
+        else {
             unreachable!("a setting without a value has its mistake");
         };
-        Ok(Self { gateway, lambda, aws, values, rows })
+        Ok(Self { gateway, lambda, aws, callback, values, rows })
     }
 }
 

@@ -6,17 +6,14 @@ use http::{Request, StatusCode};
 
 use super::{
     calls::once,
-    running::{Running, eventually, folder},
+    running::{KEY, Running, eventually, folder},
     sink::Sink,
 };
 
 #[test]
 fn every_end_is_told_with_its_status_and_the_callers_id() {
-    let place = folder();
-    let bootstrap = place.path().join("bootstrap");
-    fs::write(&bootstrap, include_bytes!("callbacks/bootstrap")).expect("a file");
-    fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o755)).expect("it is ours");
-    let running = Running::with(place, TEMPLATE, &["--no-watch"]);
+    let running = running(None);
+    assert!(running.stderr().contains("loopback = false forbids it"), "{}", running.stderr());
     let sink = Sink::start(|_, _| false);
     // What the function is told to do, the status of its end, and what of the body is told.
     let ends = [
@@ -47,6 +44,52 @@ fn every_end_is_told_with_its_status_and_the_callers_id() {
         assert!(told.headers["webhook-signature"].starts_with("v1,"), "{deed}");
     }
 }
+
+#[test]
+fn what_the_operator_says_of_callbacks_holds() {
+    let running = running(Some(CONFIGURATION));
+    assert!(!running.stderr().contains("loopback = false forbids it"), "{}", running.stderr());
+    let sink = Sink::start(|_, _| false);
+    let path = "eywa/api/functions/async/0e000000-0000-5000-8000-000000000001/";
+    let call = |url: String, body: String| {
+        let call = Request::post(format!("{}/{path}", running.shown.gateway))
+            .header("x-eywa-token", KEY)
+            .header("x-callback-url", url);
+        once(&call.body(body).expect("a request")).status
+    };
+    let receiver = sink.address;
+    for url in ["http://127.0.0.2:8000/", "http://localhost:8000/", "https://other.example/"] {
+        assert_eq!(call(url.to_owned(), "teapot".to_owned()), StatusCode::BAD_REQUEST, "{url}");
+    }
+    assert_eq!(call(format!("http://{receiver}/"), "a".repeat(5_000)), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(call(format!("http://{receiver}/"), "teapot".to_owned()), StatusCode::ACCEPTED);
+    eventually(PATIENCE, "an answer of 418 is told, too", || sink.arrived().len() == 1);
+    assert_eq!(sink.arrived()[0].headers["x-function-status"], "418");
+}
+
+/// With the functions of the template.
+fn running(configuration: Option<&str>) -> Running {
+    let place = folder();
+    let bootstrap = place.path().join("bootstrap");
+    fs::write(&bootstrap, include_bytes!("callbacks/bootstrap")).expect("a file");
+    fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    if let Some(text) = configuration {
+        fs::write(place.path().join("stayput.toml"), text).expect("a file");
+    }
+    Running::with(place, TEMPLATE, &["--no-watch"])
+}
+
+const CONFIGURATION: &str = "\
+[callback]
+allow_hosts = [\"hooks.example.com\"]
+allow_addresses = [\"127.0.0.1\"]
+loopback = false
+event_bytes = \"4 KiB\"
+eywa = \"always\"
+[[function]]
+lambda = \"ends\"
+eywa = \"0e000000-0000-5000-8000-000000000001\"
+";
 
 /// Only waited for when something is wrong.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -123,7 +123,7 @@ async fn run(
     own.warn_of_dead_ends(&rules.table);
     let store = data_dir.events()?;
     let elsewhere = callbacks::direct(&mut template.functions);
-    let acceptance = callbacks::acceptance(&store, &sealing_keys, elsewhere)?;
+    let acceptance = callbacks::acceptance(&config.callback, &store, &sealing_keys, elsewhere)?;
     let timelines = Timelines::default();
     let events = callbacks::events(&store, &sealing_keys, timelines.clone());
     let mut station = Station::start(&config.gateway, rules, sealing_keys.clone(), admin_port, Some(events))?;
@@ -131,7 +131,9 @@ async fn run(
     let metrics = &station.telemetry.metrics;
     let watch = Watch { timelines: timelines.clone(), figures: metrics.events.clone() };
     let embedding = embedding.keeping(store.clone()).watched_by(Arc::new(watch));
-    let deliverer = callbacks::deliverer(&store, &sealing_keys, metrics.callbacks.clone(), timelines)?;
+    let deliverer =
+        callbacks::deliverer(&config.callback, &store, &sealing_keys, metrics.callbacks.clone(), timelines)?;
+    callbacks::tell_of_loopback(&config.callback);
     let workshop = Workshop {
         functions: template.functions.clone(),
         tools: embedding.tools().clone(),

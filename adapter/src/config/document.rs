@@ -7,7 +7,10 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::mistake::{Mistakes, Origin, Written, unknown};
+use super::{
+    kind::Shape,
+    mistake::{Mistakes, Origin, Written, unknown},
+};
 
 /// A text that is TOML.
 pub(super) struct Document<'t> {
@@ -52,6 +55,32 @@ impl<'d> Section<'d> {
     /// Where the table begins.
     pub(super) fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// The value of a setting, as the one text that it is in the environment, too: of a list, with commas.
+    pub(super) fn setting(
+        &mut self,
+        key: &'static str,
+        shape: &Shape,
+        mistakes: &mut Mistakes,
+    ) -> Option<Written> {
+        let text = match shape {
+            Shape::Truth => self.truth(key, mistakes)?.to_string(),
+            Shape::Texts | Shape::Words(_) => {
+                let words = self.words(key, mistakes)?;
+                let is_list = self.table.get(key)?.get_ref().is_array();
+                // In a list it is a slip, and would be taken for no list at all.
+                for empty in words.iter().filter(|word| is_list && word.text.is_empty()) {
+                    mistakes.add(empty.mistake("an empty text in a list"));
+                }
+                words.iter().map(|word| &*word.text).collect::<Vec<_>>().join(", ")
+            }
+            Shape::Text | Shape::Word(_) | Shape::Count | Shape::Time | Shape::Size | Shape::Hash => {
+                return self.word(key, mistakes);
+            }
+        };
+        let origin = self.places.at(&self.table.get(key)?.span());
+        Some(Written { key: key.to_owned(), text, origin })
     }
 
     /// A text, a whole number in its digits, or a date as TOML writes it.

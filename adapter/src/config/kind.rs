@@ -8,8 +8,14 @@ use std::{
 };
 
 use http::Uri;
+use lambda_protocol::quotas::EVENT_REQUEST_BYTES;
+use stayput_core::{
+    callback::{HostPattern, When},
+    keys::Cidr,
+};
 
 use super::{
+    callback,
     mistake::{quoted, unknown},
     quantity::{self, Scale},
     settings::{AwsClient, LogFormat, LogLevel},
@@ -50,6 +56,9 @@ pub(super) const LOOPBACK_ADDRESS: Kind<SocketAddr> = Kind { shape: Shape::Text,
 
 pub(super) const SIZE: Kind<usize> = Kind { shape: Shape::Size, read: size };
 
+/// Of an event.
+pub(super) const EVENT_SIZE: Kind<usize> = Kind { shape: Shape::Size, read: event_size };
+
 pub(super) const TIME: Kind<Duration> = Kind { shape: Shape::Time, read: time };
 
 pub(super) const COUNT: Kind<NonZeroU32> = Kind { shape: Shape::Count, read: count };
@@ -70,6 +79,15 @@ pub(super) const ENDPOINT: Kind<Option<Uri>> = Kind { shape: Shape::Text, read: 
 
 /// Empty: none.
 pub(super) const REGION: Kind<Option<String>> = Kind { shape: Shape::Text, read: region };
+
+pub(super) const TRUTH: Kind<bool> = Kind { shape: Shape::Truth, read: |text| word(text, &TRUTHS) };
+
+pub(super) const HOSTS: Kind<Vec<HostPattern>> = Kind { shape: Shape::Texts, read: callback::hosts };
+
+pub(super) const BLOCKS: Kind<Vec<Cidr>> = Kind { shape: Shape::Texts, read: callback::blocks };
+
+pub(super) const EYWA_ENDS: Kind<When> =
+    Kind { shape: Shape::Word(&words(&EYWA_WORDS)), read: |text| word(text, &EYWA_WORDS) };
 
 pub(super) const LOG_FORMAT: Kind<LogFormat> =
     Kind { shape: Shape::Word(&words(&LOG_FORMATS)), read: |text| word(text, &LOG_FORMATS) };
@@ -97,6 +115,15 @@ fn loopback_address(text: &str) -> Result<SocketAddr, String> {
 fn size(text: &str) -> Result<usize, String> {
     match quantity::bytes(text)? {
         0 => Err("0 would refuse every body".to_owned()),
+        bytes => Ok(bytes),
+    }
+}
+
+fn event_size(text: &str) -> Result<usize, String> {
+    match size(text)? {
+        bytes if bytes > EVENT_REQUEST_BYTES => {
+            Err(format!("{} is more than an event may have (1 MiB)", quoted(text)))
+        }
         bytes => Ok(bytes),
     }
 }
@@ -171,6 +198,10 @@ const fn words<T: Copy, const N: usize>(meanings: &[(&'static str, T); N]) -> [&
     }
     words
 }
+
+const TRUTHS: [(&str, bool); 2] = [("true", true), ("false", false)];
+
+const EYWA_WORDS: [(&str, When); 2] = [("returned", When::Platform), ("always", When::Always)];
 
 const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 

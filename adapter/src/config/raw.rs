@@ -54,7 +54,7 @@ impl RawConfig {
         for name in section_names() {
             let Some(mut section) = root.section(name, mistakes) else { continue };
             for setting in settings::all().filter(|setting| setting.section == name) {
-                let written = section.word(setting.key, mistakes);
+                let written = section.setting(setting.key, &setting.shape, mistakes);
                 raw.settings.extend(written.map(|written| Value { setting, written }));
             }
             section.finish(mistakes);

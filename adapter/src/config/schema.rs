@@ -30,9 +30,10 @@ fn property(setting: &Setting) -> Value {
     property["description"] = json!(setting.about);
     property["default"] = match setting.shape {
         Shape::Count => json!(setting.default.parse::<u32>().expect("a default is valid")),
+        Shape::Truth => json!(setting.default == "true"),
+        Shape::Texts | Shape::Words(_) if setting.default.is_empty() => json!([]),
         Shape::Text
         | Shape::Word(_)
-        | Shape::Truth
         | Shape::Time
         | Shape::Size
         | Shape::Hash
@@ -104,7 +105,7 @@ mod tests {
     fn the_schema_describes_what_is_read_and_nothing_else() {
         let schema = schema();
         let properties = &schema["properties"];
-        for section in ["gateway", "lambda", "aws"] {
+        for section in ["gateway", "lambda", "aws", "callback"] {
             check(&format!("[{section}]"), &properties[section]["properties"]);
         }
         for row in ["function", "key"] {

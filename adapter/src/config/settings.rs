@@ -8,6 +8,10 @@ use std::{
 };
 
 use http::Uri;
+use stayput_core::{
+    callback::{HostPattern, When},
+    keys::Cidr,
+};
 
 use super::{
     kind::{self, Kind, Shape},
@@ -213,9 +217,29 @@ section! {
     }
 }
 
+// The bytes are a quarter of what a destination record may have, which event and answer share; ours.
+section! {
+    /// Settings of callbacks: where they may go, and what they are promised for.
+    [callback] CallbackSettings {
+        /// Hosts that callbacks may go to: "hooks.example.com", or "*.example.com" for all below it; empty: any public host.
+        allow_hosts: Vec<HostPattern> = "", HOSTS, "STAYPUT_CALLBACK_ALLOW_HOSTS", Restart;
+        /// Blocks of addresses that callbacks may go to though they are not public, "10.0.0.0/8" for one.
+        allow_addresses: Vec<Cidr> = "", BLOCKS, "STAYPUT_CALLBACK_ALLOW_ADDRESSES", Restart;
+        /// Host names under which callers reach the gateway itself: no callback goes there, as it would go in a circle.
+        own_names: Vec<HostPattern> = "", HOSTS, "STAYPUT_CALLBACK_OWN_NAMES", Restart;
+        /// `stayput dev` only: may callbacks go to loopback addresses, to receivers on this machine?
+        loopback: bool = "true", TRUTH, "STAYPUT_CALLBACK_LOOPBACK", Restart;
+        /// The event of a call that is promised a callback, up to "1 MiB"; the larger, the less the answer may have.
+        event_bytes: usize = "256 KiB", EVENT_SIZE, "STAYPUT_CALLBACK_EVENT_BYTES", Restart;
+        /// Which ends Eywa's callers are told: "returned", answers below 400, as the platform did, or "always", all.
+        eywa: When = "returned", EYWA_ENDS, "STAYPUT_CALLBACK_EYWA", Restart;
+    }
+}
+
 /// Every setting, section by section.
 pub(super) fn all() -> impl Iterator<Item = &'static Setting> + Clone {
-    [GatewaySettings::ALL, LambdaSettings::ALL, AwsSettings::ALL].into_iter().flatten()
+    let sections = [GatewaySettings::ALL, LambdaSettings::ALL, AwsSettings::ALL, CallbackSettings::ALL];
+    sections.into_iter().flatten()
 }
 
 /// The strongest of what was written for each setting: flag, then environment, then file, then default.

@@ -56,6 +56,7 @@ fn the_default_file_says_what_holds_without_it() {
     assert_eq!(written.gateway, built_in.gateway);
     assert_eq!(written.lambda, built_in.lambda);
     assert_eq!(written.aws, built_in.aws);
+    assert_eq!(written.callback, built_in.callback);
     for setting in settings::all() {
         let lines = format!("\n# {}\n{} = ", setting.about, setting.key);
         assert!(DEFAULT_FILE.contains(&lines), "it has not{lines}");
@@ -189,6 +190,40 @@ fn settings_are_judged_by_their_meaning() {
             "6:15: concurrency: \"0\" is not a number from 1 to 4294967295",
         ],
     );
+}
+
+#[test]
+fn what_is_said_of_callbacks_is_judged_word_by_word() {
+    check(
+        "[callback]\nallow_hosts = [\"a b\", \"ok.example\", \"*\"]\nallow_addresses = \"10.0.0.0/99\"\nown_names = \"a.example,\"\n\
+         loopback = \"yes\"\nevent_bytes = \"2 MiB\"\neywa = \"alway\"\n",
+        &[
+            "2:15: allow_hosts: \"a b\" is not a host; write e.g. \"hooks.example.com\", or \"*.example.com\" for all below it; \
+             \"*\" is not a host; write e.g. \"hooks.example.com\", or \"*.example.com\" for all below it",
+            "3:19: allow_addresses: \"10.0.0.0/99\" is not a block of addresses; write e.g. \"10.0.0.0/8\"",
+            "4:13: own_names: \"\" is not a host; write e.g. \"hooks.example.com\", or \"*.example.com\" for all below it",
+            "5:12: loopback: this is string, not true or false",
+            "6:15: event_bytes: \"2 MiB\" is more than an event may have (1 MiB)",
+            "7:8: eywa: \"alway\" is unknown; did you mean \"always\"?",
+        ],
+    );
+    check(
+        "[callback]\nallow_hosts = [\"\"]\nown_names = [true]\n",
+        &["2:16: allow_hosts: an empty text in a list", "3:14: own_names: this is boolean, not text"],
+    );
+}
+
+#[test]
+fn a_list_in_the_environment_has_commas_and_a_truth_is_a_word() {
+    let variables = |loopback: &str| {
+        let set = |name: &str, text: &str| (format!("STAYPUT_CALLBACK_{name}"), text.to_owned());
+        let variables = vec![set("ALLOW_ADDRESSES", "10.0.0.0/8,::1"), set("LOOPBACK", loopback)];
+        Config::check(&Sources { variables, ..Sources::default() })
+    };
+    let callback = variables("false").unwrap().callback;
+    assert_eq!((callback.allow_addresses.len(), callback.loopback), (2, false));
+    let told = variables("0").unwrap_err().to_string();
+    assert_eq!(told, "STAYPUT_CALLBACK_LOOPBACK: \"0\" is unknown; known: true, false");
 }
 
 #[test]

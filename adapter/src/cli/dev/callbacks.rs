@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use event_queue::{EventQueue, Failure as StoreFailure, QueueName};
 use lambda_local::template::TemplateFunction;
-use stayput_core::{
-    admission::Asynchronous,
-    callback::{Policy, When},
-    token::SealingKeys,
-};
+use stayput_core::token::SealingKeys;
 
 use crate::{
     acceptance::Acceptance,
+    cli::terminal::say,
+    config::CallbackSettings,
     deliverer::{Deliverer, Figures, Post, StoredRecords, ThisMachine},
     events::Events,
     ledger::{Ledger, StoredTable},
@@ -39,15 +37,12 @@ pub(super) fn direct(functions: &mut [TemplateFunction]) -> Vec<String> {
 /// # Errors
 /// The database cannot be read.
 pub(super) fn acceptance(
+    settings: &CallbackSettings,
     store: &EventQueue,
     keys: &SealingKeys,
     elsewhere: Vec<String>,
 ) -> Result<Acceptance, StoreFailure> {
-    let rules = Asynchronous {
-        callbacks: Some(policy()),
-        elsewhere: elsewhere.into_iter().collect(),
-        ..Asynchronous::default()
-    };
+    let rules = settings.rules(settings.dev_policy(), elsewhere.into_iter().collect());
     let ledger = Ledger::new(Arc::new(StoredTable::new(store.clone())?));
     Ok(Acceptance { rules, keys: keys.clone(), ledger, patience: None })
 }
@@ -55,6 +50,7 @@ pub(super) fn acceptance(
 /// # Errors
 /// The database cannot be read.
 pub(super) fn deliverer(
+    settings: &CallbackSettings,
     store: &EventQueue,
     keys: &SealingKeys,
     figures: Figures,
@@ -68,12 +64,21 @@ pub(super) fn deliverer(
     Ok(Deliverer {
         records: Arc::new(StoredRecords::new(store.clone(), queue())?),
         keys: keys.clone(),
-        policy: policy(),
-        when: When::default(),
+        policy: settings.dev_policy(),
+        when: settings.eywa,
         post,
         figures,
         timelines: Some(timelines),
     })
+}
+
+/// Callers of `dev` reach by a callback what only this machine should reach: whoever opens `dev` to others has to know.
+pub(super) fn tell_of_loopback(settings: &CallbackSettings) {
+    if settings.loopback {
+        say(
+            "callbacks may go to this machine's loopback addresses, too; [callback] loopback = false forbids it",
+        );
+    }
 }
 
 /// What is waiting, and what became of it.
@@ -83,10 +88,6 @@ pub(super) fn events(store: &EventQueue, keys: &SealingKeys, timelines: Timeline
 
 fn queue() -> QueueName {
     QueueName::parse(QUEUE).expect("letters and hyphens")
-}
-
-fn policy() -> Policy {
-    Policy { dev: true, ..Policy::default() }
 }
 
 const QUEUE: &str = "stayput-callbacks";
