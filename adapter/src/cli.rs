@@ -3,10 +3,14 @@
 use clap::{Parser, Subcommand};
 
 mod admin;
+#[cfg(feature = "aws")]
+mod callbacks;
 mod check_config;
 mod client;
 mod completions;
 mod curl;
+#[cfg(feature = "aws")]
+mod deliver;
 mod dev;
 mod embedded;
 mod events;
@@ -49,6 +53,8 @@ enum Verb {
     Dev(dev::Dev),
     #[cfg(feature = "aws")]
     Serve(serve::Serve),
+    #[cfg(feature = "aws")]
+    Deliver(deliver::Deliver),
     Lambda(lambda::Lambda),
     Invoke(invoke::Invoke),
     Routes(routes::Routes),
@@ -63,6 +69,15 @@ enum Verb {
 }
 
 impl Cli {
+    /// Reads the command line. Lambda gives none to the programs that it starts: there the function's handler is the verb.
+    pub fn of_process() -> Self {
+        let handler = std::env::var_os("_HANDLER").filter(|_| std::env::args_os().len() == 1);
+        match handler {
+            Some(handler) => Self::parse_from(["stayput".into(), handler]),
+            None => Self::parse(),
+        }
+    }
+
     /// Does what was asked. Results go to standard output, everything else to standard error.
     ///
     /// # Errors
@@ -72,6 +87,8 @@ impl Cli {
             Verb::Dev(dev) => dev.run(self.json),
             #[cfg(feature = "aws")]
             Verb::Serve(serve) => serve.run(self.json),
+            #[cfg(feature = "aws")]
+            Verb::Deliver(deliver) => deliver.run(self.json),
             Verb::Lambda(lambda) => lambda.run(self.json),
             Verb::Invoke(invoke) => invoke.run(self.json),
             Verb::Routes(routes) => routes.run(self.json),

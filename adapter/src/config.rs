@@ -134,6 +134,9 @@ impl Config {
         if let Some(gateway) = &gateway {
             gateway.check_tls(&values, &mut mistakes);
         }
+        if let Some(callback) = &callback {
+            callback.check_queues(&values, &mut mistakes);
+        }
         let rows = raw.map(|raw| {
             let table = function::table(&raw.functions, &mut mistakes);
             let keys = key::rows(&raw.keys, &table, &mut mistakes);

@@ -14,6 +14,8 @@ pub mod config;
 pub mod data_dir;
 pub mod deliverer;
 pub mod events;
+#[cfg(feature = "aws")]
+pub mod forwarder;
 pub mod front;
 pub mod gateway;
 pub mod ledger;

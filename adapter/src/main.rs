@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use stayput::cli::{self, Cli, Exit, Failure};
 
 /// A request makes many small allocations, and musl has one lock for all of them. What it saves, and the memory that it
@@ -16,7 +15,7 @@ fn main() -> ExitCode {
     if cli::is_warden() {
         return ended(lambda_local::warden::run().map(|()| Exit::Done).map_err(Failure::from));
     }
-    ended(Cli::parse().run())
+    ended(Cli::of_process().run())
 }
 
 fn ended(result: Result<Exit, Failure>) -> ExitCode {

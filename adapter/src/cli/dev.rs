@@ -131,6 +131,8 @@ async fn run(
     let metrics = &station.telemetry.metrics;
     let watch = Watch { timelines: timelines.clone(), figures: metrics.events.clone() };
     let embedding = embedding.keeping(store.clone()).watched_by(Arc::new(watch));
+    #[cfg(feature = "aws")]
+    let embedding = embedding.sending_on(&config.lambda, &config.aws, &[callbacks::QUEUE]).await?;
     let deliverer =
         callbacks::deliverer(&config.callback, &store, &sealing_keys, metrics.callbacks.clone(), timelines)?;
     callbacks::tell_of_loopback(&config.callback);

@@ -24,6 +24,12 @@ use super::{
     terminal::say,
 };
 use crate::config::Config;
+#[cfg(feature = "aws")]
+use crate::{
+    aws::Account,
+    config::{AwsSettings, LambdaSettings},
+    forwarder::Forwarder,
+};
 
 /// The service's ports and its warden: what must be ours before anything long begins.
 pub(super) struct Embedding {
@@ -37,6 +43,8 @@ pub(super) struct Embedding {
     wait_scale: f64,
     events: Option<EventQueue>,
     observer: Option<Arc<dyn Observer>>,
+    #[cfg(feature = "aws")]
+    forwarder: Option<Forwarder>,
 }
 
 /// The service at work, on its ports.
@@ -44,6 +52,8 @@ pub(super) struct Embedded {
     pub(super) service: LocalLambda,
     logs: LogSink,
     servers: JoinSet<()>,
+    /// Ends with this.
+    _beside: JoinSet<()>,
 }
 
 impl Embedding {
@@ -70,6 +80,8 @@ impl Embedding {
             wait_scale: config.lambda.wait_scale.factor(),
             events: None,
             observer: None,
+            #[cfg(feature = "aws")]
+            forwarder: None,
         })
     }
 
@@ -81,6 +93,28 @@ impl Embedding {
     /// Where asynchronous events are kept; without this, none are taken.
     pub(super) fn keeping(self, events: EventQueue) -> Self {
         Self { events: Some(events), ..self }
+    }
+
+    /// Has what comes into the queues of `events` sent on, but for `kept`, where the settings name an SQS service.
+    ///
+    /// # Errors
+    /// There are no credentials, or no region.
+    #[cfg(feature = "aws")]
+    pub(super) async fn sending_on(
+        self,
+        lambda: &LambdaSettings,
+        aws: &AwsSettings,
+        kept: &[&str],
+    ) -> Result<Self, Failure> {
+        let (Some(endpoint), Some(store)) = (&lambda.sqs_endpoint, self.events.clone()) else {
+            return Ok(self);
+        };
+        let account = Account::find(aws).await;
+        let account =
+            account.map_err(|cause| Failure::unreachable("SQS cannot be reached").because(&cause))?;
+        let kept = kept.iter().map(|&name| name.to_owned()).collect();
+        let forwarder = Forwarder { store, account, endpoint: endpoint.to_string(), kept };
+        Ok(Self { forwarder: Some(forwarder), ..self })
     }
 
     /// Who watches calls; without this, nobody.
@@ -127,7 +161,12 @@ impl Embedding {
             let service = service.clone();
             servers.spawn(async move { service.serve(listener).await });
         }
-        Ok(Embedded { service, logs, servers })
+        let mut beside = JoinSet::new();
+        #[cfg(feature = "aws")]
+        if let Some(forwarder) = self.forwarder {
+            beside.spawn(send_on(forwarder));
+        }
+        Ok(Embedded { service, logs, servers, _beside: beside })
     }
 }
 
@@ -150,6 +189,18 @@ impl Embedded {
         self.service.shutdown().await;
         while self.servers.join_next().await.is_some() {}
         self.logs.flushed().await;
+    }
+}
+
+#[cfg(feature = "aws")]
+async fn send_on(forwarder: Forwarder) {
+    let upkeep = forwarder.account.upkeep();
+    tokio::select! {
+        ended = forwarder.run() => if let Err(error) = ended {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "messages are no longer sent on to SQS");
+        },
+        () = upkeep => {}
     }
 }
 

@@ -71,6 +71,8 @@ async fn run(
     let embedding = Embedding::prepare(config, "--listen").await?.asking_for(signatures);
     let data_dir = DataDir::open(&config.gateway.data_dir)?;
     let embedding = embedding.keeping(data_dir.events()?);
+    #[cfg(feature = "aws")]
+    let embedding = embedding.sending_on(&config.lambda, &config.aws, &[]).await?;
     let url = embedding.url().to_owned();
     let embedded = tokio::select! {
         started = embedding.start(template, build.mode()) => started?,

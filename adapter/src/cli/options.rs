@@ -67,6 +67,13 @@ pub(super) struct ServiceOptions {
     /// What has to outlive the process [default: .stayput]
     #[arg(long, value_name = "DIRECTORY")]
     data_dir: Option<String>,
+    #[command(flatten)]
+    log: LogOptions,
+}
+
+/// Settings of the program's own log.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct LogOptions {
     /// text or json [default: text]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
@@ -124,8 +131,14 @@ impl AwsOptions {
 
 impl ServiceOptions {
     pub(super) fn flags(self) -> Vec<Flag> {
+        let data_dir = given([("gateway", "data_dir", "--data-dir", self.data_dir)]);
+        [data_dir, self.log.flags()].concat()
+    }
+}
+
+impl LogOptions {
+    pub(super) fn flags(self) -> Vec<Flag> {
         given([
-            ("gateway", "data_dir", "--data-dir", self.data_dir),
             ("gateway", "log_format", "--log-format", self.log_format),
             ("gateway", "log_level", "--log-level", self.log_level),
         ])
@@ -178,7 +191,7 @@ impl TemplateOptions {
 }
 
 /// Section and key of the setting, the flag's name, and what was typed behind it.
-fn given<const N: usize>(
+pub(super) fn given<const N: usize>(
     flags: [(&'static str, &'static str, &'static str, Option<String>); N],
 ) -> Vec<Flag> {
     let flags = flags.into_iter();

@@ -1,19 +1,21 @@
 //! `stayput serve`
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{collections::BTreeSet, num::NonZeroUsize, sync::Arc};
 
 use clap::Args;
 use serde_json::json;
 use stayput_core::admission::Asynchronous;
+use tokio::task::JoinSet;
 
 use super::{
     Exit, Failure,
+    callbacks::Callbacks,
     embedded::shown_url,
     following::{Following, Source},
     listeners::{self, bind},
     logging::{self, SetLevel},
     options::{AwsOptions, ConfigOptions, GatewayOptions, ServiceOptions},
-    signals::{OnTerminal, Signals, hangups},
+    signals::{OnTerminal, Signals, Stop, hangups},
     station::Station,
     terminal::{print, print_json, say},
 };
@@ -84,28 +86,43 @@ async fn run(
     let admin_port = bind(config.gateway.admin_listen, "--admin-listen").await?;
     let urls = (shown_url(port.local_addr()), shown_url(admin_port.local_addr()?));
     let data_dir = DataDir::open(&config.gateway.data_dir)?;
-    let sealing_keys = sealing::load(
-        GATEWAY_KEY.from_environment()?.as_ref(),
-        config.gateway.key_file.as_deref(),
-        &data_dir,
-    )?;
-    let acceptance = Acceptance {
-        rules: Asynchronous { callbacks: None, ..Asynchronous::default() },
-        keys: sealing_keys.clone(),
-        ledger: Ledger::new(Arc::new(StoredTable::new(data_dir.events()?)?)),
-        patience: None,
-    };
-    let mut station = Station::start(&config.gateway, rules, sealing_keys, admin_port, None)?;
-    station.acceptance = Some(acceptance);
+    let given_key = GATEWAY_KEY.from_environment()?;
+    let is_kept_elsewhere = config.callback.queue.is_some() && config.aws.ledger.is_some();
+    if is_kept_elsewhere && given_key.is_none() && config.gateway.key_file.is_none() {
+        return Err(Failure::usage(NO_SHARED_KEY));
+    }
+    let sealing_keys = sealing::load(given_key.as_ref(), config.gateway.key_file.as_deref(), &data_dir)?;
+    let mut station = Station::start(&config.gateway, rules, sealing_keys.clone(), admin_port, None)?;
     let found = async {
-        let account = Account::find(&config.aws).await?;
-        let lambda = account.lambda().await?;
-        Ok((account, lambda))
+        let account = Account::find(&config.aws).await.map_err(|cause| unreachable(&cause))?;
+        let lambda = account.lambda().await.map_err(|cause| unreachable(&cause))?;
+        let ledger = match &config.aws.ledger {
+            Some(table) => {
+                Ledger::new(Arc::new(account.table(table).await.map_err(|cause| unreachable(&cause))?))
+            }
+            None => Ledger::new(Arc::new(StoredTable::new(data_dir.events()?)?)),
+        };
+        Ok::<_, Failure>((account, lambda, ledger))
     };
-    let (account, (backend, endpoint)) = tokio::select! {
-        found = found => found.map_err(|cause: SetupError| Failure::unreachable("Lambda cannot be called").because(&cause))?,
+    let (account, (backend, endpoint), ledger) = tokio::select! {
+        found = found => found?,
         () = signals.asked() => return Ok(Exit::Done),
     };
+    let figures = station.telemetry.metrics.callbacks.clone();
+    let callbacks =
+        Callbacks::find(&account, &config.callback, ledger.clone(), sealing_keys.clone(), figures);
+    let callbacks = callbacks.map_err(|cause| unreachable(&cause))?;
+    station.acceptance = Some(Acceptance {
+        rules: match &callbacks {
+            Some(_) => config.callback.rules(config.callback.policy(), BTreeSet::new()),
+            None => Asynchronous { callbacks: None, ..Asynchronous::default() },
+        },
+        keys: sealing_keys,
+        ledger,
+        patience: Some(config.callback.outcome_after),
+    });
+    // Nobody else can read the memory of this machine.
+    let callbacks = callbacks.filter(|_| config.aws.ledger.is_none());
     let following = Following {
         source,
         running: config.values,
@@ -124,13 +141,23 @@ async fn run(
     };
     station.open(port, backend);
     show(&urls, &endpoint, json);
+    let (stop, mut delivering) = (Stop::default(), JoinSet::new());
+    if let Some(callbacks) = callbacks {
+        delivering.spawn(callbacks.keep(stop.seen()));
+    }
     tokio::select! {
         ((), ()) = async { tokio::join!(following.run(), account.upkeep()) } => {}
         () = signals.asked() => {}
     }
+    stop.now();
     say(format_args!("ending; calls that are running have {:?} to finish", config.gateway.drain));
     station.close().await;
+    delivering.join_all().await;
     Ok(Exit::Done)
+}
+
+fn unreachable(cause: &SetupError) -> Failure {
+    Failure::unreachable("AWS cannot be reached").because(cause)
 }
 
 fn certificates(config: &Config) -> Result<Option<Arc<Certificates>>, Failure> {
@@ -161,3 +188,5 @@ fn show((gateway, admin): &(String, String), lambda: &str, json: bool) {
         ));
     }
 }
+
+const NO_SHARED_KEY: &str = "with aws.ledger, callbacks are delivered by `stayput deliver`, which needs the gateway's own key; set STAYPUT_GATEWAY_KEY or gateway.key_file for both";

@@ -8,7 +8,10 @@ use stayput_core::{
     keys::Cidr,
 };
 
-use super::{mistake::quoted, settings::CallbackSettings};
+use super::{
+    mistake::{Mistakes, quoted},
+    settings::{CallbackSettings, Value},
+};
 
 impl CallbackSettings {
     /// Where callbacks may go, in front of AWS: never to the gateway's own machine.
@@ -25,6 +28,18 @@ impl CallbackSettings {
     /// As [`policy`](Self::policy), on a laptop: to receivers on the same machine as well, unless the operator says no.
     pub fn dev_policy(&self) -> Policy {
         Policy { dev: self.loopback, ..self.policy() }
+    }
+
+    /// Both queues or neither: what cannot be delivered has to lie somewhere.
+    pub(super) fn check_queues(&self, values: &[Value], mistakes: &mut Mistakes) {
+        let (given, missing) = match (&self.queue, &self.dead_letters) {
+            (Some(_), None) => ("queue", "dead_letters"),
+            (None, Some(_)) => ("dead_letters", "queue"),
+            (Some(_), Some(_)) | (None, None) => return,
+        };
+        let value = values.iter().find(|value| value.setting.key == given);
+        let written = &value.expect("every setting has a value").written;
+        mistakes.add(written.mistake(format!("{} without {missing} is no use", quoted(&written.text))));
     }
 
     /// What asynchronous calls must keep to, where callbacks are promised. `elsewhere`: Lambda functions whose ends are told to

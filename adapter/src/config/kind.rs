@@ -78,6 +78,12 @@ pub(super) const WORKERS: Kind<Option<NonZeroUsize>> = Kind { shape: Shape::Text
 pub(super) const ENDPOINT: Kind<Option<Uri>> = Kind { shape: Shape::Text, read: endpoint };
 
 /// Empty: none.
+pub(super) const QUEUE: Kind<Option<Uri>> = Kind { shape: Shape::Text, read: queue };
+
+/// Empty: none.
+pub(super) const TABLE: Kind<Option<String>> = Kind { shape: Shape::Text, read: table };
+
+/// Empty: none.
 pub(super) const REGION: Kind<Option<String>> = Kind { shape: Shape::Text, read: region };
 
 pub(super) const TRUTH: Kind<bool> = Kind { shape: Shape::Truth, read: |text| word(text, &TRUTHS) };
@@ -156,8 +162,35 @@ fn workers(text: &str) -> Result<Option<NonZeroUsize>, String> {
 }
 
 fn endpoint(text: &str) -> Result<Option<Uri>, String> {
+    url(text).ok_or_else(|| {
+        "not the URL of a service; write e.g. \"https://lambda.eu-central-1.amazonaws.com\"".to_owned()
+    })
+}
+
+fn queue(text: &str) -> Result<Option<Uri>, String> {
+    let named = |uri: &Option<Uri>| uri.as_ref().is_none_or(|uri| uri.path().trim_end_matches('/').len() > 1);
+    url(text).filter(named).ok_or_else(|| {
+        "not the URL of a queue; write e.g. \"https://sqs.eu-central-1.amazonaws.com/123456789012/callbacks\""
+            .to_owned()
+    })
+}
+
+/// Source: DynamoDB developer guide, "Naming rules".
+fn table(text: &str) -> Result<Option<String>, String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if text.is_empty() {
-        return Ok(None);
+        Ok(None)
+    } else if (3..=255).contains(&text.len()) && text.bytes().all(fits) {
+        Ok(Some(text.to_owned()))
+    } else {
+        Err(format!("{} is not the name of a table; write e.g. \"stayput-ledger\"", quoted(text)))
+    }
+}
+
+/// `None`: it is no such URL. It must not be quoted: there may be a password in it.
+fn url(text: &str) -> Option<Option<Uri>> {
+    if text.is_empty() {
+        return Some(None);
     }
     let usable = |uri: &Uri| {
         let authority = uri.authority().map(|authority| authority.as_str());
@@ -166,11 +199,7 @@ fn endpoint(text: &str) -> Result<Option<Uri>, String> {
             && authority.is_some_and(|authority| !authority.contains('@'))
             && uri.query().is_none()
     };
-    let uri = text.parse().ok().filter(usable);
-    // Not quoted: there may be a password in it.
-    uri.map(Some).ok_or_else(|| {
-        "not the URL of a Lambda service; write e.g. \"https://lambda.eu-central-1.amazonaws.com\"".to_owned()
-    })
+    text.parse().ok().filter(usable).map(Some)
 }
 
 fn region(text: &str) -> Result<Option<String>, String> {

@@ -194,6 +194,8 @@ section! {
         concurrency: NonZeroU32 = "1000", COUNT, "STAYPUT_LAMBDA_CONCURRENCY", Restart;
         /// What the waits of asynchronous calls are multiplied with, "0.001" to "1000"; "1": as on AWS, 1 and 2 minutes before a retry.
         wait_scale: Scale = "1", SCALE, "STAYPUT_LAMBDA_WAIT_SCALE", Restart;
+        /// URL of an SQS service, to which what comes into the embedded queues is sent on; empty: it stays in them.
+        sqs_endpoint: Option<Uri> = "", ENDPOINT, "STAYPUT_LAMBDA_SQS_ENDPOINT", Restart;
     }
 }
 
@@ -214,6 +216,8 @@ section! {
         max_connections: NonZeroU32 = "1000", COUNT, "STAYPUT_AWS_MAX_CONNECTIONS", Restart;
         /// How long a connection to AWS that nothing uses is kept.
         keep_alive: Duration = "20s", TIME, "STAYPUT_AWS_KEEP_ALIVE", Restart;
+        /// DynamoDB table that remembers asynchronous calls, for several gateways together; empty: the data directory does.
+        ledger: Option<String> = "", TABLE, "STAYPUT_AWS_LEDGER", Restart;
     }
 }
 
@@ -233,6 +237,12 @@ section! {
         event_bytes: usize = "256 KiB", EVENT_SIZE, "STAYPUT_CALLBACK_EVENT_BYTES", Restart;
         /// Which ends Eywa's callers are told: "returned", answers below 400, as the platform did, or "always", all.
         eywa: When = "returned", EYWA_ENDS, "STAYPUT_CALLBACK_EYWA", Restart;
+        /// In front of AWS: URL of the SQS queue that the functions' destinations name; empty: no callback is promised there.
+        queue: Option<Uri> = "", QUEUE, "STAYPUT_CALLBACK_QUEUE", Restart;
+        /// In front of AWS: URL of the SQS queue for records whose callback could not be delivered.
+        dead_letters: Option<Uri> = "", QUEUE, "STAYPUT_CALLBACK_DEAD_LETTERS", Restart;
+        /// In front of AWS: how long after its acceptance a call's outcome must be here; later, its caller is told that none came.
+        outcome_after: Duration = "7h", TIME, "STAYPUT_CALLBACK_OUTCOME_AFTER", Restart;
     }
 }
 

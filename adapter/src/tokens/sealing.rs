@@ -59,6 +59,17 @@ pub fn peek(
     given(variable, file).unwrap_or_else(|| Ok(DataDir::kept_gateway_keys(data_dir)?))
 }
 
+/// Only those that somebody gives: for who must have the same ones as another.
+///
+/// # Errors
+/// As [`load`].
+pub fn shared(
+    variable: Option<&Credential>,
+    file: Option<&Path>,
+) -> Result<Option<SealingKeys>, SealingError> {
+    given(variable, file).transpose()
+}
+
 /// `None`: none are.
 fn given(variable: Option<&Credential>, file: Option<&Path>) -> Option<Result<SealingKeys, SealingError>> {
     match (variable, file) {

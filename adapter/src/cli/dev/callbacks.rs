@@ -90,7 +90,7 @@ fn queue() -> QueueName {
     QueueName::parse(QUEUE).expect("letters and hyphens")
 }
 
-const QUEUE: &str = "stayput-callbacks";
+pub(super) const QUEUE: &str = "stayput-callbacks";
 
 /// In the account and the region that the embedded service stands in for.
 const QUEUE_ARN: &str = "arn:aws:sqs:us-east-1:000000000000:stayput-callbacks";
