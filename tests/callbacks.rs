@@ -108,12 +108,13 @@ impl Recorder {
 
     /// The last answer stays.
     fn answer(&self, host: &str) -> io::Result<Vec<IpAddr>> {
-        let answers = NAMES.iter().find(|(name, _)| *name == host).map_or(PUBLIC, |(_, answers)| answers);
+        let answers =
+            names().find(|(name, _)| *name == host).map_or_else(|| vec![PUBLIC], |(_, answers)| answers);
         let mut looked_up = self.looked_up.lock().expect("no holder panics");
         let turn = looked_up.entry(host.to_owned()).or_default();
         let answer = answers[(*turn).min(answers.len() - 1)];
         *turn += 1;
-        answer.split(' ').map(|address| address.parse().map_err(io::Error::other)).collect()
+        answer.split(',').map(|address| address.parse().map_err(io::Error::other)).collect()
     }
 }
 
@@ -149,25 +150,13 @@ async fn receive(mut stream: TcpStream) -> io::Result<()> {
 /// With which a client that wants TLS begins (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 22;
 
-const PUBLIC: &[&str] = &["93.184.216.34"];
-
 /// What names lead to, look-up by look-up; all others are public.
-const NAMES: &[(&str, &[&str])] = &[
-    ("two.example", &["93.184.216.34 1.1.1.1"]),
-    ("v6.example", &["2600:9000::1"]),
-    ("loopback.example", &["127.0.0.1"]),
-    ("metadata.example", &["169.254.169.254"]),
-    ("private.example", &["10.1.2.3"]),
-    ("mixed.example", &["93.184.216.34 192.168.0.1"]),
-    ("mixed-v6.example", &["93.184.216.34 ::1"]),
-    ("mapped.example", &["::ffff:10.0.0.1"]),
-    ("nat64.example", &["64:ff9b::808:808"]),
-    ("teredo.example", &["2001:0:53aa:64c::1"]),
-    ("6to4.example", &["2002:808:808::1"]),
-    ("compatible.example", &["::8.8.8.8"]),
-    ("sitelocal.example", &["fec0::1"]),
-    ("zero.example", &["0.0.0.0"]),
-    ("ula.example", &["fd00:ec2::254"]),
-    ("rebinds.example", &["127.0.0.1", "93.184.216.34"]),
-    ("rebinds-later.example", &["93.184.216.34", "127.0.0.1"]),
-];
+fn names() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+    let lines = include_str!("callbacks/names.txt").lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next().expect("a name"), words.collect())
+    })
+}
+
+const PUBLIC: &str = "93.184.216.34";

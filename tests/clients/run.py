@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Installs the real clients, starts `stayput dev` and a strict `stayput lambda`, runs every client, counts.
 
-Standard library only.
+With words on the command line, only the clients of those names. Standard library only.
 """
 
 import contextlib
@@ -32,17 +32,22 @@ def main():
     install()
     environment = client_environment()
     build(["cargo", "build", "--locked", "--bin", "stayput"], environment)
-    build(["cargo", "build", "--locked", "--manifest-path", str(HERE / "rust/Cargo.toml")],
-          {**environment, "CARGO_TARGET_DIR": str(PLACE / "rust")})
+    if any(command[0].startswith(str(PLACE / "rust")) for _, command in wanted(clients())):
+        build(["cargo", "build", "--locked", "--manifest-path", str(HERE / "rust/Cargo.toml")],
+              {**environment, "CARGO_TARGET_DIR": str(PLACE / "rust")})
     with running(["dev"], environment):
-        results = [run(name, command, environment) for name, command in clients()]
+        results = [run(name, command, environment) for name, command in wanted(clients())]
     # `dev` has built the functions.
     with running([*STRICT, "--no-build"], environment):
-        results += [run(name, command, environment) for name, command in strict_clients()]
+        results += [run(name, command, environment) for name, command in wanted(strict_clients())]
     passed = sum(ok for ok, _ in results)
     failed = sum(bad for _, bad in results)
     print(f"clients: {passed} passed, {failed} failed", flush=True)
     sys.exit(1 if failed or not passed else 0)
+
+
+def wanted(known):
+    return [(name, command) for name, command in known if name in sys.argv[1:] or not sys.argv[1:]]
 
 
 def clients():
@@ -50,6 +55,7 @@ def clients():
     return [
         ("curl", ["bash", str(HERE / "curl.sh")]),
         ("boto3", [python, str(HERE / "python/boto3_client.py")]),
+        ("boto3-asynchronous", [python, str(HERE / "python/boto3_asynchronous.py")]),
         ("iots", [python, str(HERE / "python/altair_iots.py")]),
         ("aws-cli", ["bash", str(HERE / "aws_cli.sh")]),
         ("cargo-lambda", ["bash", str(HERE / "cargo_lambda.sh")]),
@@ -58,6 +64,7 @@ def clients():
         ("callbacks-rust", [str(PLACE / "rust/debug/verify-callbacks")]),
         ("node-http", ["node", str(NODE / "http.mjs")]),
         ("aws-sdk-js", ["node", str(NODE / "aws_sdk.mjs")]),
+        ("aws-sdk-js-asynchronous", ["node", str(NODE / "aws_sdk_asynchronous.mjs")]),
         ("stedi-sdk", ["node", str(NODE / "stedi_sdk.mjs")]),
         ("aws-sdk-rust", [str(PLACE / "rust/debug/sdk-client")]),
     ]
