@@ -6,21 +6,52 @@
 //! ```
 //!
 //! Where there are two cores, the gateway has the first and everything else the second. Linux.
+//!
+//! And what `stayput dev` makes of asynchronous calls, with everything on all cores:
+//!
+//! ```text
+//! cargo build --release && cargo run --release --example exams -- power_cut | hanging | accepted | backlog
+//! ```
 
+#[path = "exams/accepted.rs"]
+mod accepted;
+#[path = "exams/backlog.rs"]
+mod backlog;
 #[path = "exams/callers.rs"]
 mod callers;
 #[path = "exams/gateway.rs"]
 mod gateway;
+#[path = "exams/hanging.rs"]
+mod hanging;
 #[path = "exams/lambda.rs"]
 mod lambda;
+#[path = "exams/laptop.rs"]
+mod laptop;
 #[path = "exams/overload.rs"]
 mod overload;
+#[path = "exams/power_cut.rs"]
+mod power_cut;
 #[path = "exams/reload.rs"]
 mod reload;
 #[path = "exams/stop.rs"]
 mod stop;
 #[path = "exams/unfair.rs"]
 mod unfair;
+
+#[path = "program/cuts.rs"]
+mod cuts;
+#[path = "program/lives.rs"]
+mod lives;
+#[path = "program/power.rs"]
+mod power;
+#[path = "program/promises.rs"]
+mod promises;
+#[path = "program/running.rs"]
+#[allow(dead_code, reason = "the program's tests need more of it")]
+mod running;
+#[path = "program/sink.rs"]
+#[allow(dead_code, reason = "the program's tests need more of it")]
+mod sink;
 
 use std::{
     io::{self, Write as _},
@@ -40,7 +71,11 @@ fn main() -> io::Result<ExitCode> {
             "unfair" => unfair::run().await,
             "reload" => reload::run().await,
             "stop" => stop::run().await,
-            _ => Err(io::Error::other("which one? overload, unfair, reload or stop")),
+            "power_cut" => power_cut::run().await,
+            "accepted" => accepted::run().await,
+            "backlog" => backlog::run().await,
+            "hanging" => hanging::run().await,
+            _ => Err(io::Error::other("which one? The head of tests/exams.rs names them")),
         }
     })?;
     let mut out = io::stdout();

@@ -4,6 +4,8 @@
 mod callbacks;
 #[path = "program/calls.rs"]
 mod calls;
+#[path = "program/cuts.rs"]
+mod cuts;
 #[path = "program/dev.rs"]
 mod dev;
 #[path = "program/events.rs"]
@@ -14,6 +16,14 @@ mod kills;
 mod leaks;
 #[path = "program/limits.rs"]
 mod limits;
+#[path = "program/lives.rs"]
+mod lives;
+#[path = "program/power.rs"]
+mod power;
+#[path = "program/power_cuts.rs"]
+mod power_cuts;
+#[path = "program/promises.rs"]
+mod promises;
 #[path = "program/rebuild.rs"]
 mod rebuild;
 #[path = "program/refusals.rs"]

@@ -48,7 +48,7 @@ impl DataDir {
             let path = path.to_owned();
             move |cause| DataDirError::Unusable { path, cause }
         };
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable(path))?;
+        make_folder(path).map_err(unusable(path))?;
         let lock_path = path.join(LOCK);
         let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock_path);
         let lock = lock.map_err(unusable(&lock_path))?;
@@ -121,8 +121,23 @@ impl DataDir {
         writeln!(file, "{key}")?;
         file.sync_all()?;
         std::fs::rename(&unfinished, path)?;
+        sync_names(&self.path)?;
         Ok(key)
     }
+}
+
+/// With those above it. They are there after a power cut, too: what is synced in a folder is lost with it.
+fn make_folder(path: &Path) -> io::Result<()> {
+    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let missing: Vec<_> = path.ancestors().take_while(is_missing).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    missing.into_iter().filter_map(Path::parent).try_for_each(sync_names)
+}
+
+/// Which files a folder has.
+fn sync_names(folder: &Path) -> io::Result<()> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    File::open(folder)?.sync_all()
 }
 
 fn read_text(path: &Path) -> io::Result<String> {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use http::{Request, StatusCode, header, response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -28,27 +28,27 @@ pub(crate) struct Seen {
     pub(crate) took: Duration,
 }
 
-/// One connection.
-pub(crate) struct Caller {
+/// One connection, made again when it breaks.
+pub(crate) struct Connection {
     address: SocketAddr,
     sender: Option<SendRequest<Full<Bytes>>>,
 }
 
-impl Caller {
+impl Connection {
     pub(crate) fn new(address: SocketAddr) -> Self {
         Self { address, sender: None }
     }
 
-    /// One call with a key, on the connection if it still stands.
-    pub(crate) async fn call(&mut self, key: usize, due: Instant) -> Seen {
-        let status = self.ask(key).await.ok();
-        if status.is_none() {
+    /// The answer's head, once all of it is there.
+    pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> io::Result<response::Parts> {
+        let answer = self.try_send(request).await;
+        if answer.is_err() {
             self.sender = None;
         }
-        Seen { status, took: due.elapsed() }
+        answer
     }
 
-    async fn ask(&mut self, key: usize) -> io::Result<StatusCode> {
+    async fn try_send(&mut self, request: Request<Full<Bytes>>) -> io::Result<response::Parts> {
         if self.sender.as_ref().is_none_or(SendRequest::is_closed) {
             let stream = TcpStream::connect(self.address).await?;
             stream.set_nodelay(true)?;
@@ -58,16 +58,22 @@ impl Caller {
         }
         let sender = self.sender.as_mut().expect("it was just made");
         sender.ready().await.map_err(io::Error::other)?;
-        let request = Request::post(format!("/function/{FUNCTION}"))
-            .header(header::HOST, "gateway")
-            .header(header::AUTHORIZATION, format!("Bearer {}", secret(key)))
-            .body(Full::new(Bytes::from_static(b"hello")))
-            .expect("a request");
         let response = sender.send_request(request).await.map_err(io::Error::other)?;
-        let status = response.status();
-        response.into_body().collect().await.map_err(io::Error::other)?;
-        Ok(status)
+        let (head, body) = response.into_parts();
+        body.collect().await.map_err(io::Error::other)?;
+        Ok(head)
     }
+}
+
+/// One call with a key.
+async fn call(connection: &mut Connection, key: usize, due: Instant) -> Seen {
+    let request = Request::post(format!("/function/{FUNCTION}"))
+        .header(header::HOST, "gateway")
+        .header(header::AUTHORIZATION, format!("Bearer {}", secret(key)))
+        .body(Full::new(Bytes::from_static(b"hello")))
+        .expect("a request");
+    let status = connection.send(request).await.ok().map(|head| head.status);
+    Seen { status, took: due.elapsed() }
 }
 
 /// Calls as fast as answers come, on `connections` connections; the key of each by `key_of`. Whoever is refused waits
@@ -83,9 +89,9 @@ pub(crate) async fn closed(
         .map(|index| {
             let key = key_of(index);
             async move {
-                let (mut caller, mut seen) = (Caller::new(address), Vec::new());
+                let (mut connection, mut seen) = (Connection::new(address), Vec::new());
                 while Instant::now() < end {
-                    let one = caller.call(key, Instant::now()).await;
+                    let one = call(&mut connection, key, Instant::now()).await;
                     if one.status != Some(StatusCode::OK) {
                         tokio::time::sleep(PAUSE).await;
                     }
@@ -111,7 +117,7 @@ pub(crate) async fn open(
         .map(|_| {
             let (next, key_of) = (Arc::clone(&next), key_of.clone());
             async move {
-                let (mut caller, mut seen) = (Caller::new(address), Vec::new());
+                let (mut connection, mut seen) = (Connection::new(address), Vec::new());
                 loop {
                     let number = next.fetch_add(1, Relaxed);
                     let at = Duration::from_secs_f64(
@@ -121,7 +127,7 @@ pub(crate) async fn open(
                         return seen;
                     }
                     tokio::time::sleep_until((begun + at).into()).await;
-                    seen.push(caller.call(key_of(number), begun + at).await);
+                    seen.push(call(&mut connection, key_of(number), begun + at).await);
                 }
             }
         })

@@ -66,8 +66,32 @@ impl Running {
     }
 
     fn start(folder: TempDir, template: &Path, words: &[&str]) -> Self {
+        Self::spawn(folder, template, words, &[]).unwrap_or_else(|folder| {
+            panic!("not ready:\n{}", fs::read_to_string(folder.path().join("stderr")).unwrap_or_default())
+        })
+    }
+
+    /// With more variables in its environment. If it ends before it is ready, its folder comes back.
+    pub(crate) fn with_variables(
+        folder: TempDir,
+        template: &str,
+        words: &[&str],
+        variables: &[(&str, String)],
+    ) -> Result<Self, TempDir> {
+        let path = folder.path().join("template.yaml");
+        fs::write(&path, template).expect("a template of its own");
+        Self::spawn(folder, &path, words, variables)
+    }
+
+    fn spawn(
+        folder: TempDir,
+        template: &Path,
+        words: &[&str],
+        variables: &[(&str, String)],
+    ) -> Result<Self, TempDir> {
         let stderr = fs::File::create(folder.path().join("stderr")).expect("a file");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_stayput"))
+        let mut command = Command::new(program());
+        command
             .args(["dev", "--listen", "127.0.0.1:0", "--lambda-listen", "127.0.0.1:0"])
             .args(["--admin-listen", "127.0.0.1:0", "--data-dir", "data", "--template"])
             .arg(template)
@@ -76,22 +100,28 @@ impl Running {
             .env("STAYPUT_DEV_KEY", KEY)
             .env("STAYPUT_LAMBDA_CONCURRENCY", CONCURRENCY)
             .env(MARKER, marker(&folder))
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(stderr)
-            .spawn()
-            .expect("the program starts");
+            .stderr(stderr);
+        let mut child = command.spawn().expect("the program starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-        let shown = Shown::read(&mut stdout).unwrap_or_else(|| {
+        let Some(shown) = Shown::read(&mut stdout) else {
             let _gone = child.kill();
-            panic!("not ready:\n{}", fs::read_to_string(folder.path().join("stderr")).unwrap_or_default())
-        });
-        Self { shown, child, stdout, marker: marker(&folder), folder }
+            let _waited_for = child.wait();
+            return Err(folder);
+        };
+        let marker = marker(&folder);
+        Ok(Self { shown, child, stdout, marker, folder })
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
+        let pid = Pid::from_raw(i32::try_from(self.pid()).expect("a process id"));
         signal::kill(pid, signal).expect("it runs");
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// A file in the folder in which it runs.
@@ -125,7 +155,7 @@ impl Running {
 
     /// Did the program itself start this one?
     pub(crate) fn is_child(&self, pid: i32) -> bool {
-        status_figure(u32::try_from(pid).expect("a process id"), "PPid:") == u64::from(self.child.id())
+        status_figure(u32::try_from(pid).expect("a process id"), "PPid:") == u64::from(self.pid())
     }
 
     /// The processes of functions.
@@ -136,12 +166,12 @@ impl Running {
 
     /// The most memory that the program itself ever held, in KiB (`VmHWM`).
     pub(crate) fn peak_memory_kib(&self) -> u64 {
-        status_figure(self.child.id(), "VmHWM:")
+        status_figure(self.pid(), "VmHWM:")
     }
 
     /// Of what it holds now, the pages of its own program, in KiB (`RssFile`): of a debug build they are many.
     pub(crate) fn program_memory_kib(&self) -> u64 {
-        status_figure(self.child.id(), "RssFile:")
+        status_figure(self.pid(), "RssFile:")
     }
 
     /// Everything that was printed, once the program has ended.
@@ -209,6 +239,17 @@ pub(crate) fn eventually(limit: Duration, what: &str, mut holds: impl FnMut() ->
     }
 }
 
+/// Examples are not told where it is, but lie beside it.
+fn program() -> PathBuf {
+    match option_env!("CARGO_BIN_EXE_stayput") {
+        Some(path) => path.into(),
+        None => {
+            let example = std::env::current_exe().expect("a program knows itself");
+            example.parent().and_then(Path::parent).expect("target/release").join("stayput")
+        }
+    }
+}
+
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the adapter lies in the workspace").to_owned()
 }
@@ -218,7 +259,8 @@ pub(crate) fn command_line(pid: i32) -> String {
     String::from_utf8_lossy(&arguments).trim_end_matches('\0').replace('\0', " ")
 }
 
-fn status_figure(pid: u32, name: &str) -> u64 {
+/// One line of `/proc/PID/status`.
+pub(crate) fn status_figure(pid: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux tells");
     line.split_whitespace().next().and_then(|figure| figure.parse().ok()).expect("a figure")
