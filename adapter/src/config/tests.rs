@@ -419,6 +419,20 @@ fn a_key_may_have_bounds() {
 }
 
 #[test]
+fn a_password_in_callback_urls_is_for_keys_that_say_so() {
+    let userinfo =
+        |field: &str| rows(&key_row("k", &format!("anonymous = true\n{field}"))).keys[0].key.userinfo;
+    assert_eq!(
+        [userinfo("userinfo = true"), userinfo("userinfo = false"), userinfo("")],
+        [true, false, false]
+    );
+    check(
+        &key_row("k", "anonymous = true\nuserinfo = \"yes\""),
+        &["6:12: userinfo: this is string, not true or false"],
+    );
+}
+
+#[test]
 fn a_bound_that_cannot_be_is_a_mistake() {
     let bounds = "rate = \"fast\"\nburst = 0\nconcurrency = 0\nnot_before = 2026-01-01\nnot_after = \"soon\"";
     check(
