@@ -123,7 +123,7 @@ impl Deliverer {
             return records.bury(received, call, &refusal.to_string()).await;
         }
         let origin = ticket.callback.origin();
-        let asked = self.figures.gates().enter(&origin, SystemTime::now());
+        let asked = self.figures.gates().enter(&origin, delivery.attempts > 0, SystemTime::now());
         match asked {
             Asked::Go => {}
             Asked::Busy => {

@@ -17,9 +17,9 @@ impl HostGates {
         Self { limits, by_origin: HashMap::new() }
     }
 
-    /// Asks for one attempt. With 8,192 hosts of which something must be remembered, a further one is
+    /// Asks for one attempt; `again`: of a callback that failed before. With 8,192 hosts of which something must be remembered, a further one is
     /// [`Asked::Busy`].
-    pub fn enter(&mut self, origin: &Origin, now: SystemTime) -> Asked {
+    pub fn enter(&mut self, origin: &Origin, again: bool, now: SystemTime) -> Asked {
         if !self.by_origin.contains_key(origin) {
             if self.by_origin.len() >= MAX_HOSTS {
                 self.by_origin.retain(|_, gate| !gate.is_at_rest(now));
@@ -28,13 +28,13 @@ impl HostGates {
                 return Asked::Busy;
             }
         }
-        self.by_origin.entry(origin.clone()).or_default().enter(&self.limits, now)
+        self.by_origin.entry(origin.clone()).or_default().enter(&self.limits, again, now)
     }
 
     /// The end of an attempt that was let through. `jitter` is in 0.0..1.0.
     pub fn leave(&mut self, origin: &Origin, attempted: Attempted, now: SystemTime, jitter: f64) {
         if let Some(gate) = self.by_origin.get_mut(origin) {
-            gate.leave(attempted, now, jitter);
+            gate.leave(&self.limits, attempted, now, jitter);
         }
     }
 
@@ -65,23 +65,23 @@ mod tests {
     fn a_host_that_hangs_is_none_of_anothers_business() {
         let mut gates = HostGates::default();
         for _ in 0..10 {
-            assert_eq!(gates.enter(&origin(1), at(0)), Asked::Go);
+            assert_eq!(gates.enter(&origin(1), false, at(0)), Asked::Go);
         }
-        assert_eq!(gates.enter(&origin(1), at(0)), Asked::Busy);
-        assert_eq!(gates.enter(&origin(2), at(0)), Asked::Go);
+        assert_eq!(gates.enter(&origin(1), false, at(0)), Asked::Busy);
+        assert_eq!(gates.enter(&origin(2), false, at(0)), Asked::Go);
         let http = Origin { https: false, port: 80, ..origin(1) };
-        assert_eq!(gates.enter(&http, at(0)), Asked::Go);
+        assert_eq!(gates.enter(&http, false, at(0)), Asked::Go);
     }
 
     #[test]
     fn hosts_at_rest_make_room_and_others_do_not() {
         let mut gates = HostGates::default();
         for number in 0..MAX_HOSTS {
-            assert_eq!(gates.enter(&origin(number), at(0)), Asked::Go);
+            assert_eq!(gates.enter(&origin(number), false, at(0)), Asked::Go);
         }
-        assert_eq!(gates.enter(&origin(MAX_HOSTS), at(0)), Asked::Busy);
+        assert_eq!(gates.enter(&origin(MAX_HOSTS), false, at(0)), Asked::Busy);
         gates.leave(&origin(0), Attempted::NoAnswer(NoAnswer::Forbidden), at(0), 0.5);
-        assert_eq!(gates.enter(&origin(MAX_HOSTS), at(0)), Asked::Go);
+        assert_eq!(gates.enter(&origin(MAX_HOSTS), false, at(0)), Asked::Go);
         assert_eq!(gates.iter().count(), MAX_HOSTS);
     }
 }
