@@ -20,6 +20,8 @@ pub struct HostLimits {
 #[derive(Debug, Default)]
 pub struct HostGate {
     under_way: u32,
+    /// When an attempt was last over; `None`: none ever was.
+    last_over: Option<SystemTime>,
     bucket: Bucket,
     retries: RetryBudget,
     floor: Floor,
@@ -60,6 +62,7 @@ impl HostGate {
     /// The end of an attempt that was let through. `jitter` is in 0.0..1.0.
     pub fn leave(&mut self, limits: &HostLimits, attempted: Attempted, now: SystemTime, jitter: f64) {
         self.under_way = self.under_way.saturating_sub(1);
+        self.last_over = Some(now);
         match attempted.blames_host() {
             Some(true) => self.breaker.failed(now, jitter),
             Some(false) => {
@@ -76,6 +79,11 @@ impl HostGate {
 
     pub fn breaker(&self) -> &Breaker {
         &self.breaker
+    }
+
+    /// `None`: something is under way, so that it must be remembered.
+    pub(super) fn idle_since(&self) -> Option<SystemTime> {
+        (self.under_way == 0).then(|| self.last_over.unwrap_or(SystemTime::UNIX_EPOCH))
     }
 
     /// Would a new gate do the same?
