@@ -186,7 +186,7 @@ impl Deliverer {
             return self.bury(received, promised, ticket, &refusal.to_string()).await;
         }
         let origin = ticket.callback.origin();
-        let asked = self.figures.gates().enter(&origin, SystemTime::now());
+        let asked = self.figures.gates().enter(&origin, delivery.attempts > 0, SystemTime::now());
         let pause = match asked {
             Asked::Go => None,
             Asked::Busy => Some(BUSY_PAUSE.mul_f64(jitter() + 0.5)),

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Callbacks of the real program where every address is this machine: see README.md. Standard library only."""
 
+import hashlib
 import http.client
 import ipaddress
 import json
@@ -31,8 +32,21 @@ ALLOWED = {ipaddress.ip_address(address) for address in
            ("93.184.216.34", "1.1.1.1", "8.8.8.8", "2600:9000::1", "2001:4860:4860::8888")}
 # What the list of the other test cannot have: its verdict is one of the second attempt.
 LATER = ("forbidden", "http://rebinds-later.example/")
+# Only for the callers of one key.
+WITH_PASSWORD = ("dialled", "https://user:pass@secrets.example/")
+KEY_WITH_PASSWORDS = "another-key-of-this-run-and-of-no-other"
 
-CONFIGURATION = '[callback]\nloopback = false\nown_names = ["gateway.example"]\n'
+CONFIGURATION = f"""
+[callback]
+loopback = false
+own_names = ["gateway.example"]
+[[key]]
+label = "with-passwords"
+sha256 = "{hashlib.sha256(KEY_WITH_PASSWORDS.encode()).hexdigest()}"
+dialects = ["openfaas"]
+rights = ["async"]
+userinfo = true
+"""
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
 Resources:
@@ -60,7 +74,7 @@ def inside():
     with tempfile.TemporaryDirectory() as folder:
         place = pathlib.Path(folder)
         enclose(place)
-        cases = [*read_cases(), LATER]
+        cases = [*read_cases(), LATER, WITH_PASSWORD]
         receiver = Receiver(ports(url for _, url in cases))
         Names().serve()
         with Dev(place) as dev:
@@ -129,7 +143,8 @@ class Dev:
     def call(url):
         """Status, and the call's id."""
         connection = http.client.HTTPConnection(*GATEWAY, timeout=30)
-        headers = {"Authorization": f"Bearer {KEY}", "X-Callback-Url": url}
+        key = KEY_WITH_PASSWORDS if url == WITH_PASSWORD[1] else KEY
+        headers = {"Authorization": f"Bearer {key}", "X-Callback-Url": url}
         connection.request("POST", "/async-function/ends", "answer", headers)
         answer = connection.getresponse()
         answer.read()
@@ -188,7 +203,7 @@ def difference_of(expected, url, event, arrivals, call):
         is_dead = event is not None and event["state"] == "dead" and "not one that callbacks go to" in json.dumps(event)
         return None if is_dead else f"{url}: not dead, or not because its address is forbidden, but {event}"
     if url.startswith("https:"):
-        host = url.split("/")[2]
+        host = url.split("/")[2].rpartition("@")[2]
         # No certificate of ours is trusted: that a greeting came is all there can be.
         return None if any(host in arrival.host and arrival.port == 443 for arrival in arrivals) else f"{url}: not dialled"
     if "redirects.example" in url:

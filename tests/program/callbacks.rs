@@ -67,6 +67,21 @@ fn what_the_operator_says_of_callbacks_holds() {
     assert_eq!(sink.arrived()[0].headers["x-function-status"], "418");
 }
 
+#[test]
+fn what_openfaas_alone_has_a_name_for_is_not_run_again() {
+    let rows = "[[function]]\nlambda = \"retried\"\nopenfaas = \"alone\"\n";
+    let running = running(Some(rows));
+    let sink = Sink::start(|_, _| false);
+    let call = Request::post(format!("{}/async-function/alone", running.shown.gateway))
+        .header("authorization", format!("Bearer {KEY}"))
+        .header("x-callback-url", format!("http://{}/", sink.address))
+        .body("fail".to_owned());
+    assert_eq!(once(&call.expect("a request")).status, StatusCode::ACCEPTED);
+    // Lambda's retries would take three minutes.
+    eventually(PATIENCE, "its end is told", || sink.arrived().len() == 1);
+    assert_eq!(sink.arrived()[0].headers["x-function-status"], "500");
+}
+
 /// With the functions of the template.
 fn running(configuration: Option<&str>) -> Running {
     let place = folder();
@@ -102,6 +117,9 @@ Resources:
   Ends:
     Type: AWS::Serverless::Function
     Properties: {FunctionName: ends, EventInvokeConfig: {MaximumRetryAttempts: 0}}
+  Retried:
+    Type: AWS::Serverless::Function
+    Properties: {FunctionName: retried}
   Never:
     Type: AWS::Serverless::Function
     Properties: {FunctionName: never, ReservedConcurrentExecutions: 0}

@@ -61,7 +61,7 @@ fn admit(
     }
     let event_limit = match (call.mode, desk.asynchronous) {
         (Mode::Sync, _) => SYNC_REQUEST_BYTES,
-        (Mode::Async, Some(asynchronous)) => asynchronous.admit(&call, function)?,
+        (Mode::Async, Some(asynchronous)) => asynchronous.admit(&call, caller.key, function)?,
         (Mode::Async, None) => {
             return Err(Rejection::NotImplemented("asynchronous calls are not available yet"));
         }

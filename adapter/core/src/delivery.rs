@@ -9,6 +9,8 @@ use http::StatusCode;
 
 mod attempt;
 mod breaker;
+mod budget;
+mod floor;
 mod gate;
 mod gates;
 mod retry_after;
@@ -16,6 +18,8 @@ mod schedule;
 
 pub use attempt::{Attempted, NoAnswer};
 pub use breaker::Breaker;
+pub use budget::RetryBudget;
+pub use floor::Floor;
 pub use gate::{Asked, HostGate, HostLimits};
 pub use gates::HostGates;
 pub use retry_after::retry_after;

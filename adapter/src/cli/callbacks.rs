@@ -7,7 +7,7 @@ use std::{
 };
 
 use stayput_core::token::SealingKeys;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
     aws::{Account, SetupError, Sqs},
@@ -83,14 +83,14 @@ impl Callbacks {
             ended = delivered => if let Err(error) = ended {
                 tracing::error!(error = &error as &dyn std::error::Error, "callbacks are no longer delivered");
             },
-            () = sweep(sweeper) => {}
+            () = sweep(sweeper, self.settings.outcome_after.min(SWEEP_EVERY)) => {}
         }
     }
 }
 
-/// Now and then, for as long as it is polled.
-async fn sweep(sweeper: Sweeper) {
-    let mut interval = interval_at(Instant::now() + SWEEP_EVERY, SWEEP_EVERY);
+/// At once, then now and then, for as long as it is polled.
+async fn sweep(sweeper: Sweeper, every: Duration) {
+    let mut interval = interval(every);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         interval.tick().await;

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 mod callbacks;
 mod own;
 mod rebuild;
+mod retries;
 
 use own::Own;
 use rebuild::{Rebuild, Workshop};
@@ -122,6 +123,7 @@ async fn run(
     let rules = own.rules(config.rows);
     own.warn_of_dead_ends(&rules.table);
     let store = data_dir.events()?;
+    retries::keep_to_one_run(&mut template.functions, &rules.table);
     let elsewhere = callbacks::direct(&mut template.functions);
     let acceptance = callbacks::acceptance(&config.callback, &store, &sealing_keys, elsewhere)?;
     let timelines = Timelines::default();

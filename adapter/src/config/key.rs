@@ -88,7 +88,8 @@ fn row(raw: &RawKey, table: &Table, mistakes: &mut Mistakes) -> Option<KeyRow> {
     let sources = sources(raw, mistakes);
     let valid = bounds::validity(raw, mistakes);
     let limits = bounds::limits(raw, mistakes);
-    let key = Key { sources, valid, limits, ..Key::new(label?, dialects, functions, &rights) };
+    let userinfo = raw.userinfo.unwrap_or_default();
+    let key = Key { sources, valid, limits, userinfo, ..Key::new(label?, dialects, functions, &rights) };
     Some(KeyRow { holder: holder?, key })
 }
 

@@ -44,6 +44,7 @@ pub(super) struct RawKey {
     pub(super) concurrency: Option<Written>,
     pub(super) not_before: Option<Written>,
     pub(super) not_after: Option<Written>,
+    pub(super) userinfo: Option<bool>,
 }
 
 impl RawConfig {
@@ -107,6 +108,7 @@ fn key(mut row: Section<'_>, mistakes: &mut Mistakes) -> RawKey {
         concurrency: row.word("concurrency", mistakes),
         not_before: row.word("not_before", mistakes),
         not_after: row.word("not_after", mistakes),
+        userinfo: row.truth("userinfo", mistakes),
     };
     row.finish(mistakes);
     raw

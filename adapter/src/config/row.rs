@@ -61,6 +61,11 @@ pub(super) fn key() -> Vec<Field> {
         field("concurrency", "Calls at a time; left out: its share of the gateway's.", Shape::Count),
         field("not_before", "The first moment at which it counts, as RFC 3339.", Shape::Text),
         field("not_after", "The first moment at which it counts no more, as RFC 3339.", Shape::Text),
+        field(
+            "userinfo",
+            "true: its callers may put a user's name and password into callback URLs, https ones.",
+            Shape::Truth,
+        ),
     ]
 }
 

@@ -155,17 +155,17 @@ fn unknown_keys_are_mistakes_with_a_guess() {
     check("[gatewya]\n", &["1:2: \"gatewya\" is unknown; did you mean \"gateway\"?"]);
     check("[[functions]]\n", &["1:3: \"functions\" is unknown; did you mean \"function\"?"]);
     check("[gateway]\n  lisen = \"x\"\n", &["2:3: \"lisen\" is unknown; did you mean \"listen\"?"]);
-    check("[lambda]\ncolour = 1\n", &["2:1: \"colour\" is unknown; known: listen, concurrency, wait_scale"]);
+    check("[lambda]\ncolour = 1\n", &["2:1: \"colour\" is unknown; known: listen, concurrency, wait_scale, sqs_endpoint"]);
     check(&format!("{FUNCTION}stedy = \"x\"\n"), &["4:1: \"stedy\" is unknown; did you mean \"stedi\"?"]);
 }
 
 #[test]
 fn columns_count_characters() {
-    check("[lambda]\n\"ä\" = 1\n", &["2:1: \"ä\" is unknown; known: listen, concurrency, wait_scale"]);
+    check("[lambda]\n\"ä\" = 1\n", &["2:1: \"ä\" is unknown; known: listen, concurrency, wait_scale, sqs_endpoint"]);
     check(
         "lambda = { \"ä\" = 1, lisen = 2 }",
         &[
-            "1:12: \"ä\" is unknown; known: listen, concurrency, wait_scale",
+            "1:12: \"ä\" is unknown; known: listen, concurrency, wait_scale, sqs_endpoint",
             "1:21: \"lisen\" is unknown; did you mean \"listen\"?",
         ],
     );
@@ -416,6 +416,20 @@ fn a_key_may_have_bounds() {
     assert_eq!(limits.concurrency.map(NonZeroU32::get), Some(4));
     let at = |s| UNIX_EPOCH + Duration::from_secs(s);
     assert_eq!((valid.not_before, valid.not_after), (Some(at(1_767_225_600)), Some(at(1_782_856_800))));
+}
+
+#[test]
+fn a_password_in_callback_urls_is_for_keys_that_say_so() {
+    let userinfo =
+        |field: &str| rows(&key_row("k", &format!("anonymous = true\n{field}"))).keys[0].key.userinfo;
+    assert_eq!(
+        [userinfo("userinfo = true"), userinfo("userinfo = false"), userinfo("")],
+        [true, false, false]
+    );
+    check(
+        &key_row("k", "anonymous = true\nuserinfo = \"yes\""),
+        &["6:12: userinfo: this is string, not true or false"],
+    );
 }
 
 #[test]

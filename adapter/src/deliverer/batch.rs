@@ -73,3 +73,113 @@ impl From<Record> for Received {
         Self { id: message_id, body: body.into(), hold: Hold::Message { receipt: receipt_handle } }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use stayput_core::{
+        callback::{Policy, When},
+        token::SealingKeys,
+    };
+    use uuid::Uuid;
+
+    use super::{
+        super::{Figures, Later, Post, Promised, Records, RecordsError, RecordsFuture, SoFar, ThisMachine},
+        *,
+    };
+
+    /// Records of which some cannot be settled.
+    #[derive(Debug)]
+    struct Faulty {
+        unsettled: &'static [&'static str],
+        buried: Mutex<Vec<String>>,
+    }
+
+    impl Faulty {
+        fn settle(&self, received: &Received) -> Result<(), RecordsError> {
+            match self.unsettled.contains(&received.id.as_str()) {
+                true => Err(RecordsError::Unanswered("the dead letters do not answer".into())),
+                false => Ok(()),
+            }
+        }
+    }
+
+    impl Records for Faulty {
+        fn receive(&self, _: usize) -> RecordsFuture<'_, Vec<Received>> {
+            unreachable!("Lambda hands them over")
+        }
+
+        fn told<'a>(&'a self, _: &'a Received, _: Uuid) -> RecordsFuture<'a, SoFar> {
+            unreachable!("none has a ticket")
+        }
+
+        fn delivered<'a>(&'a self, _: &'a Received, _: Promised) -> RecordsFuture<'a, ()> {
+            unreachable!("none has a ticket")
+        }
+
+        fn dismiss<'a>(&'a self, received: &'a Received, _: Option<Promised>) -> RecordsFuture<'a, ()> {
+            Box::pin(async { self.settle(received) })
+        }
+
+        fn later<'a>(&'a self, _: &'a Received, _: Promised, _: Later) -> RecordsFuture<'a, ()> {
+            unreachable!("none has a ticket")
+        }
+
+        fn bury<'a>(
+            &'a self,
+            received: &'a Received,
+            _: Option<Promised>,
+            _: &'a str,
+        ) -> RecordsFuture<'a, ()> {
+            Box::pin(async {
+                self.settle(received)?;
+                self.buried.lock().unwrap().push(received.id.clone());
+                Ok(())
+            })
+        }
+    }
+
+    /// As Lambda writes it; a call without a ticket.
+    const RECORD: &str = r#"{"version":"1.0","timestamp":"2026-01-31T12:00:00.000Z","requestContext":{
+        "requestId":"e1a3","functionArn":"arn:aws:lambda:eu-central-1:123456789012:function:f:$LATEST",
+        "condition":"Success","approximateInvokeCount":1},"requestPayload":{"a":1},
+        "responseContext":{"statusCode":200,"executedVersion":"$LATEST"},"responsePayload":null}"#;
+
+    #[tokio::test]
+    async fn exactly_the_records_that_are_not_settled_are_reported() {
+        let records = Arc::new(Faulty { unsettled: &["1", "4", "8"], buried: Mutex::default() });
+        let deliverer = Arc::new(Deliverer {
+            records: Arc::clone(&records) as Arc<dyn Records>,
+            keys: SealingKeys::parse(&"ab".repeat(32)).unwrap(),
+            policy: Policy::default(),
+            when: When::default(),
+            post: Post { network: Arc::new(ThisMachine), tls: None },
+            figures: Figures::default(),
+            timelines: None,
+        });
+        let item = |n: usize| {
+            serde_json::json!({
+                "messageId": n.to_string(),
+                "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
+                "body": if n.is_multiple_of(2) { RECORD } else { "{}" },
+                "attributes": { "ApproximateReceiveCount": "1", "SentTimestamp": "1769860800000" },
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:callbacks",
+                "awsRegion": "eu-central-1",
+            })
+        };
+        let batch = serde_json::json!({ "Records": (0..10).map(item).collect::<Vec<_>>() });
+        let answer = deliverer.deliver_batch(serde_json::from_value(batch).unwrap()).await;
+        let answer = serde_json::to_value(answer).unwrap();
+        let failures = answer["batchItemFailures"].as_array().unwrap();
+        let mut failed: Vec<_> =
+            failures.iter().map(|item| item["itemIdentifier"].as_str().unwrap()).collect();
+        failed.sort_unstable();
+        assert_eq!(failed, ["1", "4", "8"]);
+        let mut buried = records.buried.lock().unwrap().clone();
+        buried.sort_unstable();
+        assert_eq!(buried, ["3", "5", "7", "9"], "what is no record");
+    }
+}

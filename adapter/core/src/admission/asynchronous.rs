@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lambda_protocol::quotas::EVENT_REQUEST_BYTES;
 
-use crate::{Call, Rejection, Shape, callback::Policy, table::Function};
+use crate::{Call, Rejection, Shape, callback::Policy, keys::Key, table::Function};
 
 /// What the operator allows of asynchronous calls.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,7 +29,7 @@ impl Asynchronous {
     ///
     /// # Errors
     /// A callback that is not to be sent; a function whose events have no place for what a dialect's callers may ask.
-    pub(super) fn admit(&self, call: &Call, function: &Function) -> Result<usize, Rejection> {
+    pub(super) fn admit(&self, call: &Call, key: &Key, function: &Function) -> Result<usize, Rejection> {
         match call.shape {
             Shape::Http { .. } if function.payload_is_event => {
                 return Err(Rejection::NotImplemented("this function takes synchronous calls only"));
@@ -40,7 +40,8 @@ impl Asynchronous {
             None => Ok(EVENT_REQUEST_BYTES),
             Some(url) => {
                 let policy = self.callbacks.as_ref();
-                url.check(policy.ok_or(Rejection::NotImplemented("callbacks are not available here"))?)?;
+                let policy = policy.ok_or(Rejection::NotImplemented("callbacks are not available here"))?;
+                url.check(&policy.of(key))?;
                 if self.elsewhere.contains(&function.lambda.name) {
                     return Err(Rejection::NotImplemented("no callback can be promised for this function"));
                 }

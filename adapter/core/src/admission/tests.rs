@@ -150,8 +150,17 @@ fn admitted(
     payload_is_event: bool,
     policy: &Asynchronous,
 ) -> Result<Invocation, Rejection> {
+    admitted_by(Key::new("all", Scope::All, Scope::All, &Right::ALL), url, payload_is_event, policy)
+}
+
+fn admitted_by(
+    key: Key,
+    url: Option<&str>,
+    payload_is_event: bool,
+    policy: &Asynchronous,
+) -> Result<Invocation, Rejection> {
     let (mut ring, mut table) = (Keyring::default(), Table::default());
-    ring.add_anonymous(Key::new("all", Scope::All, Scope::All, &Right::ALL));
+    ring.add_anonymous(key);
     let timeout = Duration::from_secs(1);
     let lambda = FunctionRef::new("f");
     let row = Function { lambda, qualifier: None, payload_is_event, timeout };
@@ -199,6 +208,20 @@ fn a_callback_to_where_none_may_go_is_refused() {
         let told = admitted(Some(url), false, &Asynchronous::default());
         assert_eq!(told.err(), Some(Rejection::CallbackUrl(refusal)), "{url}");
     }
+}
+
+#[test]
+fn a_password_in_a_url_is_a_right_of_some_keys() {
+    let with = |userinfo, url| {
+        let key = Key { userinfo, ..Key::new("k", Scope::All, Scope::All, &Right::ALL) };
+        admitted_by(key, Some(url), false, &Asynchronous::default()).map(drop)
+    };
+    let refused = Err(Rejection::CallbackUrl(UrlRefusal::Userinfo));
+    assert_eq!(with(true, "https://me:pw@caller.example/"), Ok(()));
+    assert_eq!(with(false, "https://me:pw@caller.example/"), refused);
+    assert_eq!(with(true, "http://me:pw@caller.example/"), refused, "not in clear");
+    let address = Err(Rejection::CallbackUrl(UrlRefusal::Address));
+    assert_eq!(with(true, "https://me:pw@127.0.0.1/"), address, "nothing else is allowed by it");
 }
 
 #[test]

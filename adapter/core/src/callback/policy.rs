@@ -1,6 +1,8 @@
 //! What the operator says of where callbacks may go.
 
-use crate::keys::Cidr;
+use std::borrow::Cow;
+
+use crate::keys::{Cidr, Key};
 
 /// The operator's word on callback URLs. By default: any public host, and nothing else.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -13,10 +15,24 @@ pub struct Policy {
     /// Addresses that are allowed though they are not public. Counts for plain addresses only, never for an IPv4
     /// address inside an IPv6 one.
     pub addresses: Vec<Cidr>,
-    /// May a URL hold a user's name and password? Over https only; they become an `Authorization` field.
+    /// May a URL hold a user's name and password? Over https only; they become an `Authorization` field. A right of
+    /// [keys](Self::of) and not of the gateway.
     pub userinfo: bool,
     /// On a laptop: `localhost` and loopback addresses, too.
     pub dev: bool,
+}
+
+impl Policy {
+    /// What holds for this key's callers.
+    pub fn of(&self, key: &Key) -> Cow<'_, Self> {
+        if key.userinfo { Cow::Owned(self.clone().of_promises()) } else { Cow::Borrowed(self) }
+    }
+
+    /// What holds for callbacks that are promised already: what their keys were allowed was asked then.
+    #[must_use]
+    pub fn of_promises(self) -> Self {
+        Self { userinfo: true, ..self }
+    }
 }
 
 /// A host's name, or all names below one.

@@ -84,6 +84,20 @@ impl Attempted {
     }
 }
 
+impl Attempted {
+    /// Does the host show that it has too much to do, so that it is to be asked more slowly? 503 is not among it: a receiver
+    /// says that of one callback, too, and has `Retry-After` for it.
+    pub(super) fn is_overload(self) -> bool {
+        match self {
+            Self::Answered { status, .. } => {
+                [StatusCode::TOO_MANY_REQUESTS, StatusCode::BAD_GATEWAY, StatusCode::GATEWAY_TIMEOUT]
+                    .contains(&status)
+            }
+            Self::NoAnswer(why) => why == NoAnswer::TimedOut,
+        }
+    }
+}
+
 impl NoAnswer {
     /// The word in logs and metrics.
     pub fn as_str(self) -> &'static str {

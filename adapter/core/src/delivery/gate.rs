@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::SystemTime};
 
-use super::{Attempted, Breaker};
+use super::{Attempted, Breaker, Floor, RetryBudget};
 use crate::limits::{Bucket, Rate};
 
 /// How much one host is sent.
@@ -12,13 +12,19 @@ pub struct HostLimits {
     pub concurrency: NonZeroU32,
     /// Attempts in a time.
     pub rate: Rate,
+    /// Of them, those of callbacks that failed before, beside what a host that answers gives back.
+    pub retries: Rate,
 }
 
 /// What is under way to a host, and how it does.
 #[derive(Debug, Default)]
 pub struct HostGate {
     under_way: u32,
+    /// When an attempt was last over; `None`: none ever was.
+    last_over: Option<SystemTime>,
     bucket: Bucket,
+    retries: RetryBudget,
+    floor: Floor,
     breaker: Breaker,
 }
 
@@ -34,13 +40,16 @@ pub enum Asked {
 }
 
 impl HostGate {
-    /// Asks for one attempt.
-    pub fn enter(&mut self, limits: &HostLimits, now: SystemTime) -> Asked {
+    /// Asks for one attempt; `again`: of a callback that failed before.
+    pub fn enter(&mut self, limits: &HostLimits, again: bool, now: SystemTime) -> Asked {
         if self.under_way >= limits.concurrency.get() {
             return Asked::Busy;
         }
-        if let Err(until) = self.breaker.check(now) {
+        if let Err(until) = self.breaker.check(now).and_then(|()| self.floor.check(now)) {
             return Asked::WaitUntil(until);
+        }
+        if again && let Err(turn) = self.retries.take(limits.retries, now) {
+            return Asked::WaitUntil(turn);
         }
         if let Err(pause) = self.bucket.take(limits.rate, now) {
             return Asked::WaitUntil(now + pause);
@@ -51,12 +60,20 @@ impl HostGate {
     }
 
     /// The end of an attempt that was let through. `jitter` is in 0.0..1.0.
-    pub fn leave(&mut self, attempted: Attempted, now: SystemTime, jitter: f64) {
+    pub fn leave(&mut self, limits: &HostLimits, attempted: Attempted, now: SystemTime, jitter: f64) {
         self.under_way = self.under_way.saturating_sub(1);
+        self.last_over = Some(now);
         match attempted.blames_host() {
             Some(true) => self.breaker.failed(now, jitter),
-            Some(false) => self.breaker.succeeded(now),
+            Some(false) => {
+                self.breaker.succeeded(now);
+                self.retries.give_back(limits.retries);
+                self.floor.lower();
+            }
             None => {}
+        }
+        if attempted.is_overload() {
+            self.floor.raise(now, jitter);
         }
     }
 
@@ -64,17 +81,22 @@ impl HostGate {
         &self.breaker
     }
 
+    /// `None`: something is under way, so that it must be remembered.
+    pub(super) fn idle_since(&self) -> Option<SystemTime> {
+        (self.under_way == 0).then(|| self.last_over.unwrap_or(SystemTime::UNIX_EPOCH))
+    }
+
     /// Would a new gate do the same?
     pub(super) fn is_at_rest(&self, now: SystemTime) -> bool {
-        self.under_way == 0 && self.breaker.is_at_rest(now)
+        self.under_way == 0 && self.breaker.is_at_rest(now) && self.floor.is_at_rest(now)
     }
 }
 
 impl Default for HostLimits {
-    /// Ours.
+    /// Ours: a dead host costs a tenth of what a live one may.
     fn default() -> Self {
-        let rate = Rate::parse("50/s").expect("a rate");
-        Self { concurrency: NonZeroU32::new(10).expect("not zero"), rate }
+        let rate = |text| Rate::parse(text).expect("a rate");
+        Self { concurrency: NonZeroU32::new(10).expect("not zero"), rate: rate("50/s"), retries: rate("5/s") }
     }
 }
 
@@ -95,7 +117,55 @@ mod tests {
     }
 
     fn enter(gate: &mut HostGate, ms: u64) -> Asked {
-        gate.enter(&HostLimits::default(), at(ms))
+        gate.enter(&HostLimits::default(), false, at(ms))
+    }
+
+    fn leave(gate: &mut HostGate, attempted: Attempted, ms: u64) {
+        gate.leave(&HostLimits::default(), attempted, at(ms), 0.5);
+    }
+
+    #[test]
+    fn a_host_that_has_too_much_to_do_is_asked_more_slowly_from_the_first_sign_on() {
+        let overload = [
+            answered(StatusCode::TOO_MANY_REQUESTS),
+            answered(StatusCode::BAD_GATEWAY),
+            answered(StatusCode::GATEWAY_TIMEOUT),
+            Attempted::NoAnswer(NoAnswer::TimedOut),
+        ];
+        for attempted in overload {
+            let mut gate = HostGate::default();
+            assert_eq!(enter(&mut gate, 0), Asked::Go);
+            leave(&mut gate, attempted, 0);
+            assert_eq!(enter(&mut gate, 0), Asked::WaitUntil(at(1_000)), "{attempted:?}");
+            assert_eq!(enter(&mut gate, 1_000), Asked::Go);
+            leave(&mut gate, answered(StatusCode::OK), 1_000);
+            assert_eq!(enter(&mut gate, 1_000), Asked::Go);
+        }
+        for attempted in [answered(StatusCode::SERVICE_UNAVAILABLE), answered(StatusCode::NOT_FOUND)] {
+            let mut gate = HostGate::default();
+            assert_eq!(enter(&mut gate, 0), Asked::Go);
+            leave(&mut gate, attempted, 0);
+            assert_eq!(enter(&mut gate, 0), Asked::Go, "{attempted:?}");
+        }
+    }
+
+    /// Asked every millisecond of a minute for a callback that failed before, with ends that the breaker does not look at,
+    /// and every ten seconds for one that arrives.
+    #[test]
+    fn retries_take_a_tenth_of_what_a_host_may_and_what_it_gives_back() {
+        let (limits, mut gate) = (HostLimits::default(), HostGate::default());
+        let (mut fresh, mut again) = (0, 0);
+        for ms in 0..60_000 {
+            if gate.enter(&limits, true, at(ms)) == Asked::Go {
+                again += 1;
+                leave(&mut gate, Attempted::NoAnswer(NoAnswer::Forbidden), ms);
+            }
+            if ms % 10_000 == 0 && gate.enter(&limits, false, at(ms)) == Asked::Go {
+                fresh += 1;
+                leave(&mut gate, answered(StatusCode::OK), ms);
+            }
+        }
+        assert_eq!((fresh, again), (6, 5 + 299 + 6), "the burst, the rate, and one for each answer");
     }
 
     #[test]
@@ -105,7 +175,7 @@ mod tests {
             assert_eq!(enter(&mut gate, 0), Asked::Go);
         }
         assert_eq!(enter(&mut gate, 0), Asked::Busy);
-        gate.leave(answered(StatusCode::OK), at(1), 0.5);
+        leave(&mut gate, answered(StatusCode::OK), 1);
         assert_eq!(enter(&mut gate, 1), Asked::Go);
     }
 
@@ -114,7 +184,7 @@ mod tests {
         let mut gate = HostGate::default();
         for _ in 0..50 {
             assert_eq!(enter(&mut gate, 0), Asked::Go);
-            gate.leave(answered(StatusCode::OK), at(0), 0.5);
+            leave(&mut gate, answered(StatusCode::OK), 0);
         }
         assert_eq!(enter(&mut gate, 0), Asked::WaitUntil(at(20)));
         assert_eq!(enter(&mut gate, 20), Asked::Go);
@@ -125,22 +195,22 @@ mod tests {
         let mut gate = HostGate::default();
         for status in [StatusCode::NOT_FOUND, StatusCode::FOUND, StatusCode::GONE].repeat(5) {
             assert_eq!(enter(&mut gate, 0), Asked::Go);
-            gate.leave(answered(status), at(0), 0.5);
+            leave(&mut gate, answered(status), 0);
         }
         let failures = [
-            answered(StatusCode::BAD_GATEWAY),
-            answered(StatusCode::TOO_MANY_REQUESTS),
-            Attempted::NoAnswer(NoAnswer::TimedOut),
-            Attempted::NoAnswer(NoAnswer::Unreachable),
-            Attempted::NoAnswer(NoAnswer::Tls),
+            (0, answered(StatusCode::BAD_GATEWAY)),
+            (1_000, answered(StatusCode::TOO_MANY_REQUESTS)),
+            (3_000, Attempted::NoAnswer(NoAnswer::TimedOut)),
+            (7_000, Attempted::NoAnswer(NoAnswer::Unreachable)),
+            (7_000, Attempted::NoAnswer(NoAnswer::Tls)),
         ];
-        for failure in failures {
-            assert_eq!(enter(&mut gate, 0), Asked::Go);
-            gate.leave(failure, at(0), 0.5);
+        for (ms, failure) in failures {
+            assert_eq!(enter(&mut gate, ms), Asked::Go);
+            leave(&mut gate, failure, ms);
         }
-        assert_eq!(enter(&mut gate, 1), Asked::WaitUntil(at(10_000)));
-        assert_eq!(enter(&mut gate, 10_000), Asked::Go);
-        assert_eq!(enter(&mut gate, 10_001), Asked::WaitUntil(at(40_000)), "one probe at a time");
+        assert_eq!(enter(&mut gate, 7_001), Asked::WaitUntil(at(17_000)));
+        assert_eq!(enter(&mut gate, 17_000), Asked::Go);
+        assert_eq!(enter(&mut gate, 17_001), Asked::WaitUntil(at(47_000)), "one probe at a time");
     }
 
     #[test]
@@ -148,7 +218,7 @@ mod tests {
         let mut gate = HostGate::default();
         for _ in 0..20 {
             assert_eq!(enter(&mut gate, 0), Asked::Go);
-            gate.leave(Attempted::NoAnswer(NoAnswer::Forbidden), at(0), 0.5);
+            leave(&mut gate, Attempted::NoAnswer(NoAnswer::Forbidden), 0);
         }
         assert!(gate.breaker().is_closed());
     }

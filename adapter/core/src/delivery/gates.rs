@@ -17,25 +17,34 @@ impl HostGates {
         Self { limits, by_origin: HashMap::new() }
     }
 
-    /// Asks for one attempt. With 8,192 hosts of which something must be remembered, a further one is
-    /// [`Asked::Busy`].
-    pub fn enter(&mut self, origin: &Origin, now: SystemTime) -> Asked {
-        if !self.by_origin.contains_key(origin) {
-            if self.by_origin.len() >= MAX_HOSTS {
-                self.by_origin.retain(|_, gate| !gate.is_at_rest(now));
-            }
-            if self.by_origin.len() >= MAX_HOSTS {
-                return Asked::Busy;
-            }
+    /// Asks for one attempt; `again`: of a callback that failed before. With 8,192 hosts to which something is under way, a
+    /// further one is [`Asked::Busy`].
+    pub fn enter(&mut self, origin: &Origin, again: bool, now: SystemTime) -> Asked {
+        if !self.by_origin.contains_key(origin) && !self.make_room(now) {
+            return Asked::Busy;
         }
-        self.by_origin.entry(origin.clone()).or_default().enter(&self.limits, now)
+        self.by_origin.entry(origin.clone()).or_default().enter(&self.limits, again, now)
     }
 
     /// The end of an attempt that was let through. `jitter` is in 0.0..1.0.
     pub fn leave(&mut self, origin: &Origin, attempted: Attempted, now: SystemTime, jitter: f64) {
         if let Some(gate) = self.by_origin.get_mut(origin) {
-            gate.leave(attempted, now, jitter);
+            gate.leave(&self.limits, attempted, now, jitter);
         }
+    }
+
+    /// Callers choose the hosts: somebody who names thousands that fail must not keep others from theirs.
+    fn make_room(&mut self, now: SystemTime) -> bool {
+        if self.by_origin.len() >= MAX_HOSTS {
+            self.by_origin.retain(|_, gate| !gate.is_at_rest(now));
+        }
+        if self.by_origin.len() >= MAX_HOSTS {
+            let idle = self.by_origin.iter().filter_map(|(origin, gate)| Some((gate.idle_since()?, origin)));
+            let Some((_, oldest)) = idle.min() else { return false };
+            let oldest = oldest.clone();
+            self.by_origin.remove(&oldest);
+        }
+        true
     }
 
     /// Every host that something is remembered of.
@@ -65,23 +74,36 @@ mod tests {
     fn a_host_that_hangs_is_none_of_anothers_business() {
         let mut gates = HostGates::default();
         for _ in 0..10 {
-            assert_eq!(gates.enter(&origin(1), at(0)), Asked::Go);
+            assert_eq!(gates.enter(&origin(1), false, at(0)), Asked::Go);
         }
-        assert_eq!(gates.enter(&origin(1), at(0)), Asked::Busy);
-        assert_eq!(gates.enter(&origin(2), at(0)), Asked::Go);
+        assert_eq!(gates.enter(&origin(1), false, at(0)), Asked::Busy);
+        assert_eq!(gates.enter(&origin(2), false, at(0)), Asked::Go);
         let http = Origin { https: false, port: 80, ..origin(1) };
-        assert_eq!(gates.enter(&http, at(0)), Asked::Go);
+        assert_eq!(gates.enter(&http, false, at(0)), Asked::Go);
     }
 
     #[test]
     fn hosts_at_rest_make_room_and_others_do_not() {
         let mut gates = HostGates::default();
         for number in 0..MAX_HOSTS {
-            assert_eq!(gates.enter(&origin(number), at(0)), Asked::Go);
+            assert_eq!(gates.enter(&origin(number), false, at(0)), Asked::Go);
         }
-        assert_eq!(gates.enter(&origin(MAX_HOSTS), at(0)), Asked::Busy);
+        assert_eq!(gates.enter(&origin(MAX_HOSTS), false, at(0)), Asked::Busy);
         gates.leave(&origin(0), Attempted::NoAnswer(NoAnswer::Forbidden), at(0), 0.5);
-        assert_eq!(gates.enter(&origin(MAX_HOSTS), at(0)), Asked::Go);
+        assert_eq!(gates.enter(&origin(MAX_HOSTS), false, at(0)), Asked::Go);
         assert_eq!(gates.iter().count(), MAX_HOSTS);
+    }
+
+    #[test]
+    fn thousands_of_hosts_that_fail_keep_nobody_from_another() {
+        let mut gates = HostGates::default();
+        for number in 0..MAX_HOSTS {
+            let now = at(u64::try_from(number).unwrap());
+            assert_eq!(gates.enter(&origin(number), false, now), Asked::Go);
+            gates.leave(&origin(number), Attempted::NoAnswer(NoAnswer::Unreachable), now, 0.5);
+        }
+        assert_eq!(gates.enter(&origin(MAX_HOSTS), false, at(10_000)), Asked::Go);
+        let known = |number| gates.iter().any(|(known, _)| *known == origin(number));
+        assert_eq!([known(0), known(1), known(MAX_HOSTS)], [false, true, true], "the oldest is forgotten");
     }
 }

@@ -21,6 +21,8 @@ pub struct Key {
     pub sources: Vec<Cidr>,
     pub valid: Validity,
     pub limits: KeyLimits,
+    /// May its callers put a user's name and password into the URLs of callbacks?
+    pub userinfo: bool,
     /// What is being done with it. Clones count together, and so does the same key after a reload.
     pub used: Arc<KeyUse>,
 }
@@ -63,6 +65,7 @@ impl Key {
             sources: Vec::new(),
             valid: Validity::default(),
             limits: KeyLimits::default(),
+            userinfo: false,
             used: Arc::default(),
         }
     }

@@ -13,8 +13,6 @@ use crate::backend::BackendError;
 pub struct Identity {
     credentials: Credentials,
     expires: Option<SystemTime>,
-    /// Of the day on which it was last asked for.
-    signer: ArcSwapOption<sigv4::Signer>,
 }
 
 /// The credentials that count now; at first none. Clones share them.
@@ -27,6 +25,14 @@ pub(super) struct Signer {
     service: Service,
     region: String,
     identities: Identities,
+    /// Of the day on which it was last asked for.
+    today: ArcSwapOption<Today>,
+}
+
+/// Whose key of the day it is.
+struct Today {
+    identity: Arc<Identity>,
+    signer: sigv4::Signer,
 }
 
 /// A service of AWS's, as it is signed for.
@@ -45,7 +51,7 @@ impl Service {
 
 impl Identity {
     pub fn new(credentials: Credentials, expires: Option<SystemTime>) -> Self {
-        Self { credentials, expires, signer: ArcSwapOption::empty() }
+        Self { credentials, expires }
     }
 }
 
@@ -58,7 +64,7 @@ impl Identities {
 
 impl Signer {
     pub(super) fn new(service: Service, region: String, identities: Identities) -> Self {
-        Self { service, region, identities }
+        Self { service, region, identities, today: ArcSwapOption::empty() }
     }
 
     /// Signs everything that the head has so far, `Host` included, and the payload.
@@ -77,12 +83,15 @@ impl Signer {
             .filter(|identity| identity.expires.is_none_or(|end| now < end))
             .ok_or(BackendError::NoCredentials)?;
         let hash = payload_hash(payload);
-        match identity.signer.load().as_ref().filter(|signer| signer.is_for(now)) {
-            Some(signer) => signer.sign(head, &hash, now),
+        let today = self.today.load();
+        let is_mine =
+            |today: &&Arc<Today>| Arc::ptr_eq(&today.identity, identity) && today.signer.is_for(now);
+        match today.as_ref().filter(is_mine) {
+            Some(today) => today.signer.sign(head, &hash, now),
             None => {
-                let signer = Arc::new(self.signer_of_the_day(&identity.credentials, now));
+                let signer = self.signer_of_the_day(&identity.credentials, now);
                 signer.sign(head, &hash, now);
-                identity.signer.store(Some(signer));
+                self.today.store(Some(Arc::new(Today { identity: Arc::clone(identity), signer })));
             }
         }
         Ok(())
@@ -94,8 +103,53 @@ impl Signer {
     }
 }
 
+impl fmt::Debug for Today {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Today").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity").field("expires", &self.expires).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use http::{Request, header};
+    use lambda_protocol::sigv4::SecretKey;
+
+    use super::*;
+
+    fn identity(access_key: &str) -> Identity {
+        Identity::new(Credentials::new(access_key, SecretKey::new("secret"), None).unwrap(), None)
+    }
+
+    #[track_caller]
+    fn check(signer: &Signer, expected: &str) {
+        let (mut head, ()) = Request::post("/").header(header::HOST, "here").body(()).unwrap().into_parts();
+        signer.sign(&mut head, &Bytes::new(), UNIX_EPOCH).unwrap();
+        let signed = head.headers[header::AUTHORIZATION].to_str().unwrap();
+        assert!(signed.contains(expected), "{signed}");
+    }
+
+    #[test]
+    fn services_of_one_identity_are_signed_for_each_by_its_own_name_and_fresh_credentials_count_at_once() {
+        let identities = Identities::default();
+        identities.replace(identity("FIRST"));
+        let signer = |name| {
+            let signed = SignedHeaders::new([]);
+            Signer::new(Service { name, signed }, "us-east-1".to_owned(), identities.clone())
+        };
+        let (one, other) = (signer("sqs"), signer("dynamodb"));
+        for _ in 0..2 {
+            check(&one, "Credential=FIRST/19700101/us-east-1/sqs/aws4_request");
+            check(&other, "Credential=FIRST/19700101/us-east-1/dynamodb/aws4_request");
+        }
+        identities.replace(identity("SECOND"));
+        check(&one, "Credential=SECOND/19700101/us-east-1/sqs/aws4_request");
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn deliverer(
     Ok(Deliverer {
         records: Arc::new(StoredRecords::new(store.clone(), queue())?),
         keys: keys.clone(),
-        policy: settings.dev_policy(),
+        policy: settings.dev_policy().of_promises(),
         when: settings.eywa,
         post,
         figures,

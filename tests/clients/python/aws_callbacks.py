@@ -1,0 +1,319 @@
+"""Callbacks in front of AWS, with SQS and DynamoDB played by moto: `stayput serve` promises them, Lambda (the embedded one)
+writes destination records that are sent on to SQS, `stayput deliver` keeps the promises, as a process and as a function.
+"""
+
+import contextlib
+import hashlib
+import http.client
+import http.server
+import json
+import logging
+import os
+import pathlib
+import queue
+import secrets
+import signal
+import subprocess
+import tempfile
+import threading
+import urllib.parse
+
+import boto3
+from moto.server import ThreadedMotoServer
+from standardwebhooks import Webhook
+
+from checks import check, finish
+
+STAYPUT = str(pathlib.Path("target/debug/stayput").resolve())
+FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="stayput-aws-"))
+TABLE = "stayput-ledger"
+CALLER = secrets.token_urlsafe(32)
+OUTCOME_AFTER_SECONDS = 6
+READY_SECONDS = 120
+
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Works:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: works
+      CodeUri: code
+      Runtime: python3.12
+      Handler: works.handler
+      Timeout: 10
+      EventInvokeConfig:
+        MaximumRetryAttempts: 0
+        DestinationConfig:
+          OnSuccess: {Type: SQS, Destination: "arn:aws:sqs:us-east-1:000000000000:callbacks"}
+          OnFailure: {Type: SQS, Destination: "arn:aws:sqs:us-east-1:000000000000:callbacks"}
+  Deliverer:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: deliverer
+      CodeUri: deliverer
+      Runtime: provided.al2023
+      Handler: deliver
+      Timeout: 60
+      Environment:
+        Variables: VARIABLES
+"""
+
+WORKS = """
+def handler(event, context):
+    how = event["rawPath"].strip("/")
+    if how == "raise":
+        raise ValueError("no")
+    # With the event, more than a destination record may have.
+    body = "x" * 1_048_000 if how == "large" else "done: " + event.get("body", "")
+    return {"statusCode": 200, "headers": {"content-type": "text/plain"}, "body": body}
+"""
+
+CONFIG = f"""
+[[function]]
+lambda = "works"
+altair = "dev/works"
+eywa = "6a1e7f0c-30f5-5a3b-9f44-2f9d0a3d3c11"
+openfaas = "works"
+
+[[key]]
+label = "erp"
+sha256 = "SHA256"
+dialects = ["altair", "eywa", "openfaas"]
+functions = ["dev/works", "6a1e7f0c-30f5-5a3b-9f44-2f9d0a3d3c11", "works"]
+rights = ["invoke", "async"]
+"""
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """Answers what the path says: /<status>,<status>,…/<tag>, one after the other, then 204."""
+
+    arrived = queue.Queue()
+    seen = {}
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        statuses = self.path.split("/")[1].split(",")
+        turn = self.seen.setdefault(self.path, 0)
+        self.seen[self.path] = turn + 1
+        self.arrived.put((self.path, headers, body))
+        self.send_response(int(statuses[turn]) if turn < len(statuses) else 204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def start(words, environment):
+    """A process of `stayput`, and what it says once it is ready."""
+    process = subprocess.Popen([STAYPUT, "--json", *words], env=environment, cwd=FOLDER,
+                               stdout=subprocess.PIPE, stderr=open(FOLDER / f"{words[0]}.log", "a"), text=True)
+    timer = threading.Timer(READY_SECONDS, process.kill)
+    timer.start()
+    line = process.stdout.readline()
+    timer.cancel()
+    if not line:
+        raise SystemExit(f"stayput {words[0]} did not get ready: {(FOLDER / f'{words[0]}.log').read_text()}")
+    return process, json.loads(line)["urls"]
+
+
+@contextlib.contextmanager
+def running(words, environment):
+    process, urls = start(words, environment)
+    try:
+        yield process, urls
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=40)
+
+
+def moto():
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    return f"http://{host}:{port}"
+
+
+def make_queues_and_table(endpoint):
+    sqs, dynamodb = (boto3.client(name, endpoint_url=endpoint) for name in ("sqs", "dynamodb"))
+    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("callbacks", "dead-letters")]
+    dynamodb.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"},
+                              {"AttributeName": "alarms", "AttributeType": "S"},
+                              {"AttributeName": "alarm", "AttributeType": "N"}],
+        GlobalSecondaryIndexes=[{
+            "IndexName": "alarms",
+            "KeySchema": [{"AttributeName": "alarms", "KeyType": "HASH"}, {"AttributeName": "alarm", "KeyType": "RANGE"}],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }],
+    )
+    return sqs, dynamodb, urls
+
+
+def lay_out(shared):
+    """The working directory of all processes."""
+    (FOLDER / "code").mkdir()
+    (FOLDER / "code/works.py").write_text(WORKS)
+    (FOLDER / "deliverer").mkdir()
+    (FOLDER / "deliverer/bootstrap").symlink_to(STAYPUT)
+    (FOLDER / "template.yaml").write_text(TEMPLATE.replace("VARIABLES", json.dumps(shared)))
+    (FOLDER / "serve.toml").write_text(CONFIG.replace("SHA256", hashlib.sha256(CALLER.encode()).hexdigest()))
+
+
+def dead(sqs, url):
+    """The dead letters, taken out."""
+    letters = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+    letters = letters.get("Messages", [])
+    for letter in letters:
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
+    return letters
+
+
+def depth(sqs, url):
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return sum(int(number) for number in attributes.values())
+
+
+def batch(sqs, url, size):
+    """What Lambda's event source mapping would hand over."""
+    messages = []
+    while len(messages) < size:
+        received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=10)
+        messages += received.get("Messages", [])
+    return [{"messageId": message["MessageId"], "receiptHandle": message["ReceiptHandle"], "body": message["Body"],
+             "attributes": {"ApproximateReceiveCount": "1"}, "messageAttributes": {}, "eventSource": "aws:sqs",
+             "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:callbacks", "awsRegion": "us-east-1"}
+            for message in messages]
+
+
+def outlast_polls(sqs, url):
+    """moto goes on with the question of a process that has ended, and hands a message to nobody."""
+    received = None
+    while not received:
+        sqs.send_message(QueueUrl=url, MessageBody="for nobody")
+        received = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages")
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=received[0]["ReceiptHandle"])
+
+
+def tag_of(record, calls):
+    return calls[json.loads(record["body"])["requestPayload"]["requestContext"]["requestId"]]
+
+
+def main():
+    receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=receiver.serve_forever, daemon=True).start()
+    endpoint = moto()
+    sqs, dynamodb, (callbacks, dead_letters) = make_queues_and_table(endpoint)
+    shared = {
+        "STAYPUT_CALLBACK_QUEUE": callbacks,
+        "STAYPUT_CALLBACK_DEAD_LETTERS": dead_letters,
+        "STAYPUT_CALLBACK_ALLOW_ADDRESSES": "127.0.0.0/8",
+        "STAYPUT_CALLBACK_OUTCOME_AFTER": f"{OUTCOME_AFTER_SECONDS}s",
+        "STAYPUT_AWS_LEDGER": TABLE,
+        "STAYPUT_GATEWAY_KEY": secrets.token_hex(32),
+        "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
+    }
+    environment = {**os.environ, **shared, "STAYPUT_ADMIN_LISTEN": "127.0.0.1:0", "STAYPUT_LISTEN": "127.0.0.1:0",
+                   "STAYPUT_LAMBDA_SQS_ENDPOINT": endpoint, "STAYPUT_LAMBDA_WAIT_SCALE": "0.001"}
+    lay_out(shared)
+    secret = subprocess.run([STAYPUT, "keys", "secret", "erp"], env=environment, cwd=FOLDER, capture_output=True,
+                            text=True, check=True).stdout.strip()
+
+    def next_callback(timeout=60):
+        path, headers, body = Receiver.arrived.get(timeout=timeout)
+        Webhook(secret).verify(body, headers, json_parse=False)
+        return path, headers, body
+
+    with contextlib.ExitStack() as stack:
+        _, lambdas = stack.enter_context(running(["lambda", "--listen", "127.0.0.1:0", "--data-dir", "lambda"], environment))
+        environment["AWS_ENDPOINT_URL_LAMBDA"] = lambdas["lambda"]
+        _, gateway = stack.enter_context(running(["serve", "--config", "serve.toml", "--data-dir", "serve"], environment))
+        netloc = urllib.parse.urlsplit(gateway["gateway"]).netloc
+
+        def call(path, headers, tag):
+            connection = http.client.HTTPConnection(netloc, timeout=30)
+            wanted = {"X-Callback-Url": f"http://127.0.0.1:{receiver.server_port}/{tag}"}
+            connection.request("POST", path, "work", {**headers, **wanted})
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+
+        openfaas = {"Authorization": f"Bearer {CALLER}"}
+        with running(["deliver"], environment):
+            dialects = {
+                "altair": ("/spaces/dev/functions/works/async-invoke", openfaas),
+                "eywa": ("/eywa/api/functions/async/6a1e7f0c-30f5-5a3b-9f44-2f9d0a3d3c11/", {"X-Eywa-Token": CALLER}),
+                "openfaas": ("/async-function/works", openfaas),
+            }
+            for dialect, (path, headers) in dialects.items():
+                check(f"{dialect}: accepted", call(path, headers, f"204/{dialect}")[0], 202)
+                told, headers, body = next_callback()
+                check(f"{dialect}: called back", (told, headers["x-function-status"], body),
+                      (f"/204/{dialect}", "200", b"done: work"))
+            call("/async-function/works/raise", openfaas, "204/fault")
+            told, headers, _ = next_callback()
+            check("a fault: called back", (told, headers["x-function-status"]), ("/204/fault", "500"))
+
+            accepted = call("/async-function/works", openfaas, "503,204/again")[1]
+            ids = [next_callback()[1]["webhook-id"] for _ in range(2)]
+            check("a receiver that was down for a moment: told again, by the same id", ids, [accepted["x-call-id"]] * 2)
+
+            call("/async-function/works", openfaas, "410/gone")
+            next_callback()
+            [letter] = dead(sqs, dead_letters)
+            check("a receiver that is gone: a dead letter with its reason",
+                  letter["MessageAttributes"]["reason"]["StringValue"], "the receiver is gone for good: 410")
+
+            again = {**openfaas, "Idempotency-Key": "the-same"}
+            first, second = (call("/async-function/works", again, "204/once") for _ in range(2))
+            check("repeated: the same call", first[1]["x-call-id"], second[1]["x-call-id"])
+            next_callback()
+
+            # Its answer and the event together are more than a destination record may have: AWS writes none.
+            lost = call("/async-function/works/large", openfaas, "204/lost")[1]
+            told, headers, _ = next_callback()
+            check("an outcome that never comes: called back all the same",
+                  (told, headers["x-function-status"], headers["webhook-id"]), ("/204/lost", "502", lost["x-call-id"]))
+        check("nothing came twice, and nothing else", Receiver.arrived.qsize(), 0)
+        check("the queue is empty", depth(sqs, callbacks), 0)
+
+        outlast_polls(sqs, callbacks)
+
+        # The deliverer as a function: batches of ten, three of whose receivers are down.
+        lambda_client = boto3.client("lambda", endpoint_url=lambdas["lambda"])
+        tags = [f"{503 if n in (1, 4, 7) else 204}/{n}" for n in range(10)]
+        calls = {call("/async-function/works", openfaas, tag)[1]["x-call-id"]: tag for tag in tags}
+        records = batch(sqs, callbacks, len(tags))
+        answer = lambda_client.invoke(FunctionName="deliverer", Payload=json.dumps({"Records": records}))
+        told = json.load(answer["Payload"])
+        check("batch: no fault", answer.get("FunctionError"), None)
+        posted = [next_callback()[0] for _ in tags]
+        check("batch: all were posted", sorted(posted), sorted(f"/{tag}" for tag in tags))
+        waiting = {item["itemIdentifier"] for item in told["batchItemFailures"]}
+        check("batch: exactly those whose receivers are down are reported",
+              sorted(tag_of(record, calls) for record in records if record["messageId"] in waiting),
+              ["503/1", "503/4", "503/7"])
+        removed = [record for record in records if record["messageId"] not in waiting]
+        again = lambda_client.invoke(FunctionName="deliverer", Payload=json.dumps({"Records": removed}))
+        check("batch: what was delivered is not posted again", json.load(again["Payload"]), {"batchItemFailures": []})
+        junk = [{**records[0], "messageId": "junk", "body": body} for body in ("", "{}", "[1")]
+        answer = lambda_client.invoke(FunctionName="deliverer", Payload=json.dumps({"Records": junk}))
+        check("batch: what is no record goes to the dead letters", json.load(answer["Payload"]), {"batchItemFailures": []})
+        check("batch: with its reason", {letter["MessageAttributes"]["reason"]["StringValue"][:35]
+                                         for letter in dead(sqs, dead_letters)},
+              {"the message is no destination record"[:35]})
+        swept = lambda_client.invoke(FunctionName="deliverer", Payload=json.dumps({"detail-type": "Scheduled Event"}))
+        check("a scheduled event sweeps", swept.get("FunctionError"), None)
+        check("nothing came besides", Receiver.arrived.qsize(), 0)
+    finish()
+
+
+if __name__ == "__main__":
+    main()
