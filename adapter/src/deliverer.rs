@@ -12,6 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use http::{HeaderName, HeaderValue};
 use stayput_core::{
     callback::{Callback, Policy, SigningSecrets, Ticket, When},
     delivery::{Asked, Attempted, Dead, Delivery, NoAnswer, Step},
@@ -134,7 +135,7 @@ impl Deliverer {
                 return records.later(received, Later::spared(pause)).await;
             }
         }
-        let attempted = self.attempt(ticket, callback).await;
+        let attempted = self.attempt(received, ticket, callback).await;
         let (now, chance) = (SystemTime::now(), jitter());
         self.figures.gates().leave(&origin, attempted, now, chance);
         figures.attempted(attempted);
@@ -159,9 +160,12 @@ impl Deliverer {
         }
     }
 
-    async fn attempt(&self, ticket: &Ticket, callback: &Callback) -> Attempted {
+    async fn attempt(&self, received: &Received, ticket: &Ticket, callback: &Callback) -> Attempted {
         let Self { keys, policy, post, .. } = self;
         let mut headers = callback.headers.clone();
+        if received.is_redriven {
+            headers.insert(X_REDRIVE, HeaderValue::from_static("1"));
+        }
         let secrets = SigningSecrets::of(keys, &ticket.key);
         headers.extend(secrets.fields(ticket.invocation, SystemTime::now(), &callback.body));
         post.send(&ticket.callback, policy, headers, callback.body.clone()).await
@@ -204,6 +208,9 @@ fn jitter() -> f64 {
     let bits = getrandom::u32().unwrap_or(u32::MAX / 2);
     f64::from(bits) / f64::from(u32::MAX)
 }
+
+/// On what was dead and is sent again: its receiver may have seen it long ago.
+const X_REDRIVE: HeaderName = HeaderName::from_static("x-redrive");
 
 /// Callbacks under way at a time, to all hosts together.
 const UNDER_WAY: usize = 256;

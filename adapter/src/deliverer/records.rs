@@ -40,6 +40,8 @@ pub struct Received {
     pub body: Bytes,
     /// Posts that failed so far.
     pub attempts: u32,
+    /// It was dead, and somebody had it begin anew.
+    pub is_redriven: bool,
     pub(super) claim: Claim,
 }
 

@@ -100,7 +100,13 @@ impl Records for StoredRecords {
 fn received(leased: Leased) -> Received {
     let claim = leased.claim();
     let Leased { row, content } = leased;
-    Received { id: row.address.id.as_str().to_owned(), body: content.payload, attempts: row.attempts, claim }
+    Received {
+        id: row.address.id.as_str().to_owned(),
+        body: content.payload,
+        attempts: row.attempts,
+        is_redriven: row.redriven > 0,
+        claim,
+    }
 }
 
 fn slot(call: Uuid) -> Slot {
