@@ -12,6 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use http::{HeaderName, HeaderValue};
 use stayput_core::{
     callback::{Callback, Policy, SigningSecrets, Ticket, When},
     delivery::{Asked, Attempted, Delivery, NoAnswer, Step},
@@ -39,7 +40,7 @@ pub use batch::{Batch, BatchAnswer, ItemFailure};
 pub use figures::Figures;
 pub use post::{Network, NetworkFuture, Post, ThisMachine};
 pub use promise::{Promise, Undeliverable, read};
-pub use records::{Later, Promised, Received, Records, RecordsError, RecordsFuture, SoFar};
+pub use records::{Later, Progress, Promised, Received, Records, RecordsError, RecordsFuture, SoFar};
 #[cfg(feature = "aws")]
 pub use sqs::{Removal, SqsRecords};
 pub use stored::StoredRecords;
@@ -145,7 +146,7 @@ impl Deliverer {
             }
         };
         let promised = Promised { call: ticket.invocation, accepted: ticket.created };
-        let Some(callback) = callback else {
+        let Some(mut callback) = callback else {
             figures.ended("none_due");
             records.dismiss(received, Some(promised)).await?;
             return Ok(Handled::Settled);
@@ -156,7 +157,10 @@ impl Deliverer {
                 records.dismiss(received, Some(promised)).await?;
                 Ok(Handled::Settled)
             }
-            SoFar::Failed { attempts, next_try } => {
+            SoFar::Open(Progress { attempts, next_try, is_redriven }) => {
+                if is_redriven {
+                    callback.headers.insert(X_REDRIVE, HeaderValue::from_static("1"));
+                }
                 let delivery = Delivery { attempts, ..Delivery::new(callback.body.len(), ticket.expires) };
                 let waiting = next_try.and_then(|next| next.duration_since(SystemTime::now()).ok());
                 match waiting {
@@ -287,6 +291,9 @@ fn jitter() -> f64 {
     let bits = getrandom::u32().unwrap_or(u32::MAX / 2);
     f64::from(bits) / f64::from(u32::MAX)
 }
+
+/// On what was dead and is sent again: its receiver may have seen it long ago.
+const X_REDRIVE: HeaderName = HeaderName::from_static("x-redrive");
 
 /// Callbacks under way at a time, to all hosts together.
 const UNDER_WAY: usize = 256;

@@ -202,7 +202,10 @@ impl Events {
             (Act::Redrive, Queue::Callbacks) => {
                 self.store.submit(Batch::new().redrive(address, Pause::NONE, None)).await.map(drop)
             }
-            (Act::Cancel | Act::Purge, _) => self.store.submit(Batch::new().cancel(address)).await.map(drop),
+            (Act::Cancel | Act::Purge, _) => {
+                let seen = event.seen.expect("it came out of the database");
+                self.store.submit(Batch::new().cancel_seen(address, seen)).await.map(drop)
+            }
         };
         match result {
             Ok(()) => {

@@ -59,7 +59,7 @@ fn a_dead_callback_is_sent_again_when_somebody_says_so() {
     let running = running("0.001");
     let sink = Sink::start();
     let id = accept(&running, FAILING, &format!("{}/secret", sink.url));
-    sink.receive(410);
+    assert!(!sink.receive_whole(410).is_redriven);
     let dead = || events(&running, &["list", "--state", "dead", "--host", "127.0.0.1"]);
     eventually(PATIENCE, "its callback is dead", || dead()[0]["state"] == "dead");
     let listed = dead();
@@ -73,7 +73,8 @@ fn a_dead_callback_is_sent_again_when_somebody_says_so() {
     assert_eq!(unsure.status.code(), Some(2), "nobody said yes: {unsure:?}");
     let redriven = events(&running, &["redrive", "--host", "127.0.0.1", "--yes"]);
     assert_eq!(redriven["done"].as_array().map(Vec::len), Some(1), "{redriven}");
-    assert_eq!(sink.receive(200), id);
+    let again = sink.receive_whole(200);
+    assert!(again.id == id && again.is_redriven, "{again:?}");
     eventually(PATIENCE, "nothing is left of it", || events(&running, &["list"]) == Value::Array(Vec::new()));
 }
 
@@ -215,7 +216,7 @@ fn text_of(output: &Output) -> String {
 struct Sink {
     url: String,
     answers: mpsc::Sender<u16>,
-    received: mpsc::Receiver<String>,
+    received: mpsc::Receiver<Callback>,
 }
 
 impl Sink {
@@ -234,19 +235,31 @@ impl Sink {
 
     /// Answers the next callback, and tells its id.
     fn receive(&self, status: u16) -> String {
+        self.receive_whole(status).id
+    }
+
+    fn receive_whole(&self, status: u16) -> Callback {
         self.answers.send(status).expect("it serves");
         self.received.recv_timeout(PATIENCE).expect("a callback")
     }
 }
 
-fn serve(stream: TcpStream, status: u16) -> String {
+/// What the tests look at.
+#[derive(Debug, Default)]
+struct Callback {
+    id: String,
+    is_redriven: bool,
+}
+
+fn serve(stream: TcpStream, status: u16) -> Callback {
     let mut reader = BufReader::new(stream);
-    let (mut id, mut length) = (String::new(), 0);
+    let (mut callback, mut length) = (Callback::default(), 0);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).expect("a head");
         match line.trim_end().split_once(": ") {
-            Some(("webhook-id", value)) => value.clone_into(&mut id),
+            Some(("webhook-id", value)) => value.clone_into(&mut callback.id),
+            Some(("x-redrive", value)) => callback.is_redriven = value == "1",
             Some(("content-length", value)) => length = value.parse().expect("a length"),
             Some(_) => {}
             None if line.trim_end().is_empty() => break,
@@ -256,7 +269,7 @@ fn serve(stream: TcpStream, status: u16) -> String {
     reader.read_exact(&mut vec![0; length]).expect("a body");
     let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n");
     reader.into_inner().write_all(answer.as_bytes()).expect("it listens");
-    id
+    callback
 }
 
 const FAILING: &str = r#"{"do":"fail","error":{"errorType":"E","errorMessage":"no"}}"#;

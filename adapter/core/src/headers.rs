@@ -134,7 +134,7 @@ const PLATFORM_PREFIXES: [&str; 4] = ["x-amz-", "x-amzn-", "x-stedi-", "x-staypu
 static FOR_THE_GATEWAY: [HeaderName; 2] = [HeaderName::from_static("x-callback-url"), header::EXPECT];
 
 /// What the gateway says of a callback: `x-function-status` and the like, and the signature.
-const CALLBACK_PREFIXES: [&str; 2] = ["x-function-", "webhook-"];
+const CALLBACK_PREFIXES: [&str; 3] = ["x-function-", "webhook-", "x-redrive"];
 
 /// Meaningless in an answer; in a request, another's to say.
 static OF_A_REQUEST: [HeaderName; 2] = [header::HOST, header::COOKIE];
@@ -257,6 +257,7 @@ mod tests {
             ("x-callback-url", "http://a"),
             ("x-function-status", "200"),
             ("webhook-signature", "v1,a"),
+            ("x-redrive", "1"),
             ("x-stayput-hops", "0"),
             ("x-openfaas-internal", "proxy"),
         ]);

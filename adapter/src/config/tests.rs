@@ -155,13 +155,19 @@ fn unknown_keys_are_mistakes_with_a_guess() {
     check("[gatewya]\n", &["1:2: \"gatewya\" is unknown; did you mean \"gateway\"?"]);
     check("[[functions]]\n", &["1:3: \"functions\" is unknown; did you mean \"function\"?"]);
     check("[gateway]\n  lisen = \"x\"\n", &["2:3: \"lisen\" is unknown; did you mean \"listen\"?"]);
-    check("[lambda]\ncolour = 1\n", &["2:1: \"colour\" is unknown; known: listen, concurrency, wait_scale, sqs_endpoint"]);
+    check(
+        "[lambda]\ncolour = 1\n",
+        &["2:1: \"colour\" is unknown; known: listen, concurrency, wait_scale, sqs_endpoint"],
+    );
     check(&format!("{FUNCTION}stedy = \"x\"\n"), &["4:1: \"stedy\" is unknown; did you mean \"stedi\"?"]);
 }
 
 #[test]
 fn columns_count_characters() {
-    check("[lambda]\n\"ä\" = 1\n", &["2:1: \"ä\" is unknown; known: listen, concurrency, wait_scale, sqs_endpoint"]);
+    check(
+        "[lambda]\n\"ä\" = 1\n",
+        &["2:1: \"ä\" is unknown; known: listen, concurrency, wait_scale, sqs_endpoint"],
+    );
     check(
         "lambda = { \"ä\" = 1, lisen = 2 }",
         &[

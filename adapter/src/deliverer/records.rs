@@ -51,8 +51,8 @@ pub struct Received {
 /// The right to speak for a record.
 #[derive(Clone, Debug)]
 pub(crate) enum Hold {
-    /// On this machine, with the posts that failed so far.
-    Row { claim: Claim, attempts: u32 },
+    /// On this machine.
+    Row { claim: Claim, progress: Progress },
     /// On SQS: the message's receipt handle.
     #[cfg(feature = "aws")]
     Message { receipt: String },
@@ -69,11 +69,18 @@ pub struct Promised {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SoFar {
     Delivered,
-    /// So many posts failed; the next is not due before this.
-    Failed {
-        attempts: u32,
-        next_try: Option<SystemTime>,
-    },
+    Open(Progress),
+}
+
+/// Of a callback that nobody has taken yet.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Progress {
+    /// Posts that failed so far.
+    pub attempts: u32,
+    /// Before that none is due.
+    pub next_try: Option<SystemTime>,
+    /// It was dead, and somebody had it begin anew.
+    pub is_redriven: bool,
 }
 
 /// Why and for how long a record waits.

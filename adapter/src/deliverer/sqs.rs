@@ -16,7 +16,9 @@ use std::{
 use lambda_protocol::{destination::DestinationRecord, http_event::Ticketed};
 use uuid::Uuid;
 
-use super::{Later, Promised, Received, Records, RecordsError, RecordsFuture, SoFar, records::Hold};
+use super::{
+    Later, Progress, Promised, Received, Records, RecordsError, RecordsFuture, SoFar, records::Hold,
+};
 use crate::{
     aws::{Message, ServiceError, Sqs},
     ledger::{Ledger, LedgerError, Promise, Standing},
@@ -71,15 +73,16 @@ impl Records for SqsRecords {
         Box::pin(async move {
             let promise = self.ledger.promised(call).await.map_err(forgotten)?;
             Ok(match promise {
-                Some(promise) => match promise.standing {
+                Some(Promise { standing, attempts, next_try, is_redriven, .. }) => match standing {
                     Standing::Delivered => SoFar::Delivered,
                     Standing::Accepted | Standing::Invoked | Standing::Delivering => {
-                        SoFar::Failed { attempts: promise.attempts, next_try: promise.next_try }
+                        SoFar::Open(Progress { attempts, next_try, is_redriven })
                     }
                     // Somebody has put it back.
-                    Standing::Dead | Standing::Untold => SoFar::NEW,
+                    Standing::Dead => SoFar::Open(Progress { is_redriven: true, ..Progress::default() }),
+                    Standing::Untold => SoFar::Open(Progress::default()),
                 },
-                None => SoFar::NEW,
+                None => SoFar::Open(Progress::default()),
             })
         })
     }
@@ -136,10 +139,6 @@ impl Records for SqsRecords {
             self.remove(received).await
         })
     }
-}
-
-impl SoFar {
-    const NEW: Self = Self::Failed { attempts: 0, next_try: None };
 }
 
 impl From<Message> for Received {

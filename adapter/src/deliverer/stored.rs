@@ -12,7 +12,9 @@ use event_queue::{
 };
 use uuid::Uuid;
 
-use super::{Later, Promised, Received, Records, RecordsError, RecordsFuture, SoFar, records::Hold};
+use super::{
+    Later, Progress, Promised, Received, Records, RecordsError, RecordsFuture, SoFar, records::Hold,
+};
 
 /// One queue of an [`EventQueue`].
 #[derive(Clone, Debug)]
@@ -72,8 +74,8 @@ impl Records for StoredRecords {
             });
             let found = look.await.map_err(|error| RecordsError::Ended(error.into()))?;
             let found = found.map_err(|error| RecordsError::Ended(error.into()))?;
-            let (_, attempts) = row(received);
-            Ok(if found.is_some() { SoFar::Delivered } else { SoFar::Failed { attempts, next_try: None } })
+            let (_, progress) = row(received);
+            Ok(if found.is_some() { SoFar::Delivered } else { SoFar::Open(progress) })
         })
     }
 
@@ -108,15 +110,16 @@ impl Records for StoredRecords {
 fn received(leased: Leased) -> Received {
     let claim = leased.claim();
     let Leased { row, content } = leased;
-    let hold = Hold::Row { claim, attempts: row.attempts };
+    let progress = Progress { attempts: row.attempts, next_try: None, is_redriven: row.redriven > 0 };
+    let hold = Hold::Row { claim, progress };
     Received { id: row.address.id.as_str().to_owned(), body: content.payload, hold }
 }
 
 /// # Panics
 /// The record is of another queue.
-fn row(received: &Received) -> (&Claim, u32) {
+fn row(received: &Received) -> (&Claim, Progress) {
     match &received.hold {
-        Hold::Row { claim, attempts } => (claim, *attempts),
+        Hold::Row { claim, progress } => (claim, *progress),
         #[cfg(feature = "aws")]
         Hold::Message { .. } => unreachable!("records go back to where they came from"),
     }

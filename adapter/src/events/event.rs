@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use event_queue::{Row, Standing};
+use event_queue::{Row, Seen, Standing};
 use jiff::Timestamp;
 use lambda_local::events::{Event as LambdaEvent, EventState};
 use lambda_protocol::{destination::DestinationRecord, function::FunctionRef, http_event::Ticketed};
@@ -34,6 +34,9 @@ pub struct Event {
     pub size_bytes: u64,
     /// `None`: its caller asked for no callback, or not of this gateway.
     pub callback: Option<Promised>,
+    /// The row that this was read from; `None` where it came over the wire.
+    #[serde(skip)]
+    pub(super) seen: Option<Seen>,
 }
 
 /// The callback that a call's caller waits for.
@@ -128,6 +131,7 @@ impl Event {
             since: rfc3339(enqueued),
             size_bytes,
             callback: None,
+            seen: Some(row.seen()),
         }
     }
 

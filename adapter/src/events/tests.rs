@@ -125,6 +125,24 @@ async fn acts_do_what_fits_and_leave_the_rest() {
 }
 
 #[tokio::test]
+async fn what_has_changed_since_it_was_looked_at_is_left() {
+    let (_folder, events) = open();
+    put(&events, CALLBACKS, &format!("{}.failure.0", call(1)), &record(1, "https://erp.example/")).await;
+    put(&events, LAMBDA, &call(2), "{}").await;
+    kill(&events, CALLBACKS, 1).await;
+    let looked_at = list(&events, Filter::default()).await;
+    assert_eq!(events.steer(&call(1), Act::Redrive).await.unwrap().done.len(), 1);
+    kill(&events, LAMBDA, 1).await;
+    let (dead, waiting): (Vec<_>, Vec<_>) =
+        looked_at.into_iter().partition(|event| event.state == State::Dead);
+    for (events_then, act) in [(dead, Act::Purge), (waiting, Act::Cancel)] {
+        let steered = events.steer_all(events_then, act).await.unwrap();
+        assert_eq!((steered.done.len(), steered.left.len()), (0, 1), "{act:?}");
+    }
+    assert_eq!(list(&events, Filter::default()).await.len(), 2);
+}
+
+#[tokio::test]
 async fn depths_are_told_of_both_queues_even_while_they_are_empty() {
     let (_folder, events) = open();
     put(&events, LAMBDA, &call(1), "{}").await;

@@ -23,6 +23,8 @@ pub struct Promise {
     /// Before that no post is tried.
     #[serde(with = "milliseconds::optional")]
     pub next_try: Option<SystemTime>,
+    /// It was dead, and somebody had it begin anew.
+    pub is_redriven: bool,
     /// The last ones, the latest at the end.
     pub failures: Vec<Failed>,
 }
@@ -61,6 +63,7 @@ impl Promise {
             overdue: accepted + patience,
             attempts: 0,
             next_try: None,
+            is_redriven: false,
             failures: Vec::new(),
         }
     }
@@ -154,6 +157,7 @@ impl Promise {
         self.standing = Standing::Delivering;
         self.attempts = 0;
         self.next_try = None;
+        self.is_redriven = true;
     }
 
     fn remember(&mut self, how: String, at: SystemTime) {
@@ -273,6 +277,7 @@ mod tests {
         // The queue's own redrive tells us nothing.
         promise.failed("503".to_owned(), at(3), at(8));
         assert_eq!((promise.standing, promise.attempts), (Standing::Delivering, 1));
+        assert!(promise.is_redriven && by_us.is_redriven);
     }
 
     #[test]

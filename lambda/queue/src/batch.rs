@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::{
     moment::{Moment, Pause},
     name::{Address, Key, QueueName, RowId, Slot},
-    row::{Content, Reason, Row},
+    row::{Content, Reason, Row, Seen},
     transition::Event,
 };
 
@@ -139,7 +139,13 @@ impl Batch {
 
     #[must_use]
     pub fn cancel(self, address: Address) -> Self {
-        self.event(address, Event::Cancel)
+        self.event(address, Event::Cancel { seen: None })
+    }
+
+    /// Only if the row is still what somebody saw.
+    #[must_use]
+    pub fn cancel_seen(self, address: Address, seen: Seen) -> Self {
+        self.event(address, Event::Cancel { seen: Some(seen) })
     }
 
     #[must_use]

@@ -53,5 +53,5 @@ pub use limits::{Limits, Rules};
 pub use moment::{Moment, Pause};
 pub use name::{Address, Key, QueueName, RowId, Slot};
 pub use queue::EventQueue;
-pub use row::{Content, Row, Standing, State};
+pub use row::{Content, Row, Seen, Standing, State};
 pub use sqlite::Reader;

@@ -45,6 +45,15 @@ pub enum Standing {
     Dead,
 }
 
+/// What somebody saw of a row, by which it is known again: not if it was redriven since, died or came back from its death, or
+/// is another one under the same id. That it was tried meanwhile changes nothing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Seen {
+    standing: Standing,
+    created: Moment,
+    redriven: u32,
+}
+
 /// What a row carries, never changed and never looked into.
 ///
 /// Shape: together at most [`MAX_CONTENT_BYTES`](crate::limits::MAX_CONTENT_BYTES).
@@ -77,6 +86,11 @@ impl Row {
             State::Leased { .. } => Standing::Leased,
             State::Dead { .. } => Standing::Dead,
         }
+    }
+
+    /// For whoever decides now and acts later.
+    pub fn seen(&self) -> Seen {
+        Seen { standing: self.standing(), created: self.created, redriven: self.redriven }
     }
 
     /// When something is due: the end of the pause or of the lease, or the death that retention counts from.

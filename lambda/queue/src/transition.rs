@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::{
     moment::{Moment, Pause},
-    row::{History, Reason, Row, Standing, State},
+    row::{History, Reason, Row, Seen, Standing, State},
 };
 
 /// What happens to a row. `lease` is the number of the lease under which somebody speaks: whoever lost the lease
@@ -38,8 +38,9 @@ pub enum Event {
     Expire { into: Expired },
     /// A dead row starts again under its id, with no attempt made.
     Redrive { pause: Pause, expires: Option<Moment> },
-    /// The row is no longer wanted. A leased one cannot be cancelled: somebody is at it.
-    Cancel,
+    /// The row is no longer wanted. A leased one cannot be cancelled: somebody is at it. With `seen`: only if it is still what
+    /// somebody saw.
+    Cancel { seen: Option<Seen> },
 }
 
 /// What becomes of a row that waited too long.
@@ -77,6 +78,8 @@ pub enum Misfit {
     NotDead,
     #[error("the row is leased")]
     Leased,
+    #[error("the row is no longer what it was seen to be")]
+    Changed,
 }
 
 /// # Errors
@@ -106,9 +109,12 @@ pub fn transition(row: Row, event: Event, now: Moment, jitter: f64) -> Result<Ne
         Event::Abandon { ended, counts, pause } => abandon(row, ended, counts, pause, now, jitter),
         Event::Expire { into } => expire(row, into, now),
         Event::Redrive { pause, expires } => redrive(row, pause, expires, now, jitter),
-        Event::Cancel => match row.standing() {
-            Standing::Waiting | Standing::Dead => Ok(Next::Remove),
+        Event::Cancel { seen } => match row.standing() {
             Standing::Leased => Err(Misfit::Leased),
+            Standing::Waiting | Standing::Dead if seen.is_some_and(|seen| seen != row.seen()) => {
+                Err(Misfit::Changed)
+            }
+            Standing::Waiting | Standing::Dead => Ok(Next::Remove),
         },
     }
 }

@@ -64,6 +64,32 @@ fn the_dead_come_back_under_their_id_as_if_new() {
 }
 
 #[test]
+fn what_is_cancelled_as_seen_is_what_was_seen() {
+    let cancel = |row: &Row, seen: &Row| {
+        transition(row.clone(), Event::Cancel { seen: Some(seen.seen()) }, at(9), 0.0)
+    };
+    let waiting = row(0);
+    let leased = kept(transition(waiting.clone(), lease(5), at(0), 0.0));
+    let dead = kept(transition(leased.clone(), Event::GiveUp { lease: 1, reason: "410".into() }, at(1), 0.0));
+    let redrive = Event::Redrive { pause: Pause::NONE, expires: None };
+    let back = kept(transition(dead.clone(), redrive, at(2), 0.0));
+    let again = kept(transition(back.clone(), lease(5), at(2), 0.0));
+    let dead_again = kept(transition(again, Event::GiveUp { lease: 2, reason: "410".into() }, at(3), 0.0));
+    let released = Event::Release { lease: 1, pause: Pause::NONE };
+    let tried = kept(transition(leased.clone(), released, at(1), 0.0));
+    for (row, seen) in [(&waiting, &waiting), (&tried, &waiting), (&dead, &dead)] {
+        assert_eq!(cancel(row, seen), Ok(Next::Remove));
+    }
+    let another = Row { created: at(1), ..waiting.clone() };
+    let changed =
+        [(&dead, &waiting), (&back, &dead), (&back, &waiting), (&dead_again, &dead), (&another, &waiting)];
+    for (row, seen) in changed {
+        assert_eq!(cancel(row, seen), Err(Misfit::Changed), "{row:?}");
+    }
+    assert_eq!(cancel(&leased, &waiting), Err(Misfit::Leased));
+}
+
+#[test]
 fn what_waits_too_long_expires_and_what_runs_does_not() {
     let row = Row { expires: Some(at(20)), ..row(0) };
     let expire = |into| Event::Expire { into };
@@ -85,7 +111,7 @@ proptest! {
             match transition(row.clone(), event.clone(), now, jitter) {
                 Err(_) => {}
                 Ok(Next::Remove) => {
-                    let ends = matches!(event, Event::Succeed { .. } | Event::Cancel | Event::Expire { .. });
+                    let ends = matches!(event, Event::Succeed { .. } | Event::Cancel { .. } | Event::Expire { .. });
                     prop_assert!(ends, "{event:?} removed a row");
                     return Ok(());
                 }
@@ -132,7 +158,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Expire { into: Expired::Dead }),
         1 => Just(Event::Expire { into: Expired::Gone }),
         1 => pause.prop_map(|pause| Event::Redrive { pause, expires: None }),
-        1 => Just(Event::Cancel),
+        1 => Just(Event::Cancel { seen: None }),
     ]
 }
 

@@ -81,6 +81,11 @@ impl Breaker {
         }
     }
 
+    /// Is the last that was heard of the host a failure?
+    pub(super) fn is_failing(&self) -> bool {
+        self.consecutive > 0
+    }
+
     pub fn is_closed(&self) -> bool {
         self.state == State::Closed
     }

@@ -1,16 +1,16 @@
-//! A host's budget of retries: what callbacks that failed before may cost while they only fail again.
+//! A host's budget of retries: what callbacks that failed before may cost while the host fails.
+//!
+//! It counts from the first failure to the fifth in a row, with which the breaker opens, and again from one success to the
+//! next. Whoever waits for a host that answers is not held up by it.
 
 use std::time::{Duration, SystemTime};
 
-use crate::limits::Rate;
+use crate::limits::{Bucket, Rate};
 
-/// One host's budget, by the generic cell rate algorithm of [`Bucket`](crate::limits::Bucket). Each answer of a host that is
-/// not at fault gives back what one retry costs: a host that has come back is soon sent what has piled up as fast as
-/// anything else, and one that answers now and then is not stormed.
+/// One host's budget, asked while the last that was heard of the host is a failure.
 #[derive(Debug, Default)]
 pub struct RetryBudget {
-    /// When all of it will be there again.
-    full_at: Option<SystemTime>,
+    bucket: Bucket,
     /// The last turn that was given to somebody who has to wait.
     turn: Option<SystemTime>,
 }
@@ -22,31 +22,21 @@ impl RetryBudget {
     /// When it would be this one's turn: each who asks in vain is given another, so that a thousand who wait do not all come
     /// back for the one place.
     pub fn take(&mut self, rate: Rate, now: SystemTime) -> Result<(), SystemTime> {
-        let (period, empty) = (rate.period(), rate.period() * rate.burst().get());
-        // Later than a retry just now could leave it: the clock went back.
-        let sane = |full_at: &SystemTime| *full_at <= now + empty;
-        let full_at = self.full_at.filter(sane).unwrap_or(now).max(now);
-        let place = full_at + period;
-        if place <= now + empty {
-            self.full_at = Some(place);
-            return Ok(());
-        }
-        let next = self.turn.map_or(now, |turn| turn + period).min(now + LONGEST_TURN);
-        let turn = next.max(place - empty);
+        let Err(pause) = self.bucket.take(rate, now) else { return Ok(()) };
+        let next = self.turn.map_or(now, |turn| turn + rate.period()).min(now + LONGEST_TURN);
+        let turn = next.max(now + pause);
         self.turn = Some(turn);
         Err(turn)
     }
 
     /// The host answered as a host should.
-    pub fn give_back(&mut self, rate: Rate) {
-        let back = |moment: SystemTime| moment.checked_sub(rate.period());
-        self.full_at = self.full_at.and_then(back);
-        self.turn = self.turn.and_then(back);
+    pub fn fill(&mut self) {
+        *self = Self::default();
     }
 }
 
 /// Whoever's turn is further off asks again by then: the host may be back long before.
-const LONGEST_TURN: Duration = Duration::from_mins(1);
+const LONGEST_TURN: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -76,24 +66,18 @@ mod tests {
     }
 
     #[test]
-    fn no_turn_is_further_off_than_a_minute() {
+    fn no_turn_is_further_off_than_ten_seconds() {
         let mut budget = RetryBudget::default();
         let last = (0..10_000).filter_map(|_| budget.take(rate(), at(0)).err()).last();
-        assert_eq!(last, Some(at(60_000)));
+        assert_eq!(last, Some(at(10_000)));
     }
 
     #[test]
-    fn an_answer_gives_back_what_one_retry_costs() {
+    fn an_answer_fills_it() {
         let mut budget = RetryBudget::default();
         while budget.take(rate(), at(0)).is_ok() {}
-        budget.give_back(rate());
+        budget.fill();
         assert_eq!(budget.take(rate(), at(0)), Ok(()));
-        assert!(budget.take(rate(), at(0)).is_err());
-        for _ in 0..10 {
-            budget.give_back(rate());
-        }
-        let taken = (0..20).filter(|_| budget.take(rate(), at(0)).is_ok()).count();
-        assert_eq!(taken, 5, "no more than there is room for");
     }
 
     #[test]

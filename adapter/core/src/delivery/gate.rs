@@ -12,7 +12,7 @@ pub struct HostLimits {
     pub concurrency: NonZeroU32,
     /// Attempts in a time.
     pub rate: Rate,
-    /// Of them, those of callbacks that failed before, beside what a host that answers gives back.
+    /// Of them, those of callbacks that failed before, while the host fails.
     pub retries: Rate,
 }
 
@@ -48,7 +48,10 @@ impl HostGate {
         if let Err(until) = self.breaker.check(now).and_then(|()| self.floor.check(now)) {
             return Asked::WaitUntil(until);
         }
-        if again && let Err(turn) = self.retries.take(limits.retries, now) {
+        if again
+            && self.breaker.is_failing()
+            && let Err(turn) = self.retries.take(limits.retries, now)
+        {
             return Asked::WaitUntil(turn);
         }
         if let Err(pause) = self.bucket.take(limits.rate, now) {
@@ -60,14 +63,14 @@ impl HostGate {
     }
 
     /// The end of an attempt that was let through. `jitter` is in 0.0..1.0.
-    pub fn leave(&mut self, limits: &HostLimits, attempted: Attempted, now: SystemTime, jitter: f64) {
+    pub fn leave(&mut self, attempted: Attempted, now: SystemTime, jitter: f64) {
         self.under_way = self.under_way.saturating_sub(1);
         self.last_over = Some(now);
         match attempted.blames_host() {
             Some(true) => self.breaker.failed(now, jitter),
             Some(false) => {
                 self.breaker.succeeded(now);
-                self.retries.give_back(limits.retries);
+                self.retries.fill();
                 self.floor.lower();
             }
             None => {}
@@ -121,7 +124,7 @@ mod tests {
     }
 
     fn leave(gate: &mut HostGate, attempted: Attempted, ms: u64) {
-        gate.leave(&HostLimits::default(), attempted, at(ms), 0.5);
+        gate.leave(attempted, at(ms), 0.5);
     }
 
     #[test]
@@ -149,23 +152,31 @@ mod tests {
         }
     }
 
-    /// Asked every millisecond of a minute for a callback that failed before, with ends that the breaker does not look at,
-    /// and every ten seconds for one that arrives.
-    #[test]
-    fn retries_take_a_tenth_of_what_a_host_may_and_what_it_gives_back() {
-        let (limits, mut gate) = (HostLimits::default(), HostGate::default());
-        let (mut fresh, mut again) = (0, 0);
-        for ms in 0..60_000 {
-            if gate.enter(&limits, true, at(ms)) == Asked::Go {
-                again += 1;
+    /// How many attempts of callbacks that failed before are made in a second, asked for every millisecond, after these.
+    fn retries_after(heard: &[Attempted]) -> usize {
+        let mut gate = HostGate::default();
+        for attempted in heard {
+            assert_eq!(enter(&mut gate, 0), Asked::Go);
+            leave(&mut gate, *attempted, 0);
+        }
+        let mut made = 0;
+        for ms in 0..1_000 {
+            if gate.enter(&HostLimits::default(), true, at(ms)) == Asked::Go {
+                made += 1;
+                // What the host is not judged by.
                 leave(&mut gate, Attempted::NoAnswer(NoAnswer::Forbidden), ms);
             }
-            if ms % 10_000 == 0 && gate.enter(&limits, false, at(ms)) == Asked::Go {
-                fresh += 1;
-                leave(&mut gate, answered(StatusCode::OK), ms);
-            }
         }
-        assert_eq!((fresh, again), (6, 5 + 299 + 6), "the burst, the rate, and one for each answer");
+        made
+    }
+
+    #[test]
+    fn while_a_host_fails_retries_are_a_tenth_of_what_it_may_be_sent() {
+        let (good, bad) = (answered(StatusCode::OK), answered(StatusCode::INTERNAL_SERVER_ERROR));
+        assert_eq!(retries_after(&[bad]), 5 + 4, "the burst, and the rate");
+        assert_eq!(retries_after(&[bad, good, bad]), 5 + 4);
+        assert_eq!(retries_after(&[]), 50 + 49);
+        assert_eq!(retries_after(&[bad, good]), 48 + 49);
     }
 
     #[test]

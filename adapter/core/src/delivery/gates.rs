@@ -29,7 +29,7 @@ impl HostGates {
     /// The end of an attempt that was let through. `jitter` is in 0.0..1.0.
     pub fn leave(&mut self, origin: &Origin, attempted: Attempted, now: SystemTime, jitter: f64) {
         if let Some(gate) = self.by_origin.get_mut(origin) {
-            gate.leave(&self.limits, attempted, now, jitter);
+            gate.leave(attempted, now, jitter);
         }
     }
 

@@ -4,7 +4,7 @@ use std::{fmt, time::SystemTime};
 
 use bytes::Bytes;
 use event_queue::{
-    Address, Batch, Error, EventQueue, Failure, Moment, Pause, Refusal, Row, RowId, Standing, State,
+    Address, Batch, Error, EventQueue, Failure, Moment, Pause, Refusal, Row, RowId, Seen, Standing, State,
     limits::{MAX_BATCH_OPERATIONS, MAX_PAGE_ROWS},
     sqlite::Cursor,
     transition::Misfit,
@@ -35,6 +35,8 @@ pub struct Event {
     pub enqueued: SystemTime,
     /// Of payload and attributes, and what the database needs beside them.
     pub size_bytes: u64,
+    /// What this was read from.
+    pub seen: Seen,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -149,13 +151,14 @@ impl EventLog {
         if row.standing() != Standing::Dead {
             return Err(refused(Refusal::Misfit { address, cause: Misfit::NotDead }));
         }
+        let seen = row.seen();
         let batch = match Envelope::read(&content) {
             // A row's age cannot be changed, and an old event would be given up at once.
             Ok(envelope) => {
                 let redriven = envelope.redriven.saturating_add(1);
                 let envelope = Envelope { redriven, ..envelope };
                 let row = envelope.row(envelope::function_of(&row), address.id.clone(), content.payload);
-                Batch::new().cancel(address).put(row)
+                Batch::new().cancel_seen(address, seen).put(row)
             }
             Err(_) => Batch::new().redrive(address, Pause::NONE, None),
         };
@@ -164,7 +167,7 @@ impl EventLog {
     }
 
     /// Removes the dead ones among those that are meant, for good; how many there were. One that is redriven in the same
-    /// moment may go with them.
+    /// moment stays.
     ///
     /// # Errors
     /// The database cannot be read or written. What was removed until then stays so.
@@ -182,7 +185,8 @@ impl EventLog {
     /// At once, or one by one if somebody else was faster with some of them.
     async fn remove(&self, events: &[Event]) -> Result<usize, Error> {
         let id = |event: &Event| RowId::parse(&event.id).expect("it came out of the database");
-        let batch = events.iter().fold(Batch::new(), |batch, event| batch.cancel(address(id(event))));
+        let without = |batch: Batch, event: &Event| batch.cancel_seen(address(id(event)), event.seen);
+        let batch = events.iter().fold(Batch::new(), without);
         match self.queue.submit(batch).await {
             Ok(answers) => return Ok(answers.len()),
             Err(Error::Refused(_)) => {}
@@ -190,8 +194,8 @@ impl EventLog {
         }
         let mut removed = 0;
         for event in events {
-            match self.cancel(id(event)).await {
-                Ok(()) => removed += 1,
+            match self.queue.submit(without(Batch::new(), event)).await {
+                Ok(_) => removed += 1,
                 Err(Error::Refused(Refusal::NoSuchRow(_) | Refusal::Misfit { .. })) => {}
                 Err(error) => return Err(error),
             }
@@ -247,6 +251,7 @@ impl From<&Row> for Event {
             last_error,
             enqueued: row.created.into(),
             size_bytes: row.size_bytes,
+            seen: row.seen(),
         }
     }
 }

@@ -77,7 +77,7 @@ impl<S: Store> Engine<S> {
             let forget = now.before(self.limits.of(&queue).keep_dead);
             if edges.dead.is_some_and(|since| since <= forget) {
                 for address in self.store.due(&queue, Standing::Dead, forget, CHORE_ROWS)? {
-                    self.move_by_itself(&address, Event::Cancel, now, jitter)?;
+                    self.move_by_itself(&address, Event::Cancel { seen: None }, now, jitter)?;
                 }
             }
         }
