@@ -126,8 +126,9 @@ impl Deliverer {
         let asked = self.figures.gates().enter(&origin, SystemTime::now());
         match asked {
             Asked::Go => {}
-            Asked::Busy => {
-                return records.later(received, Later::spared(BUSY_PAUSE.mul_f64(jitter() + 0.5))).await;
+            Asked::Busy { rounds } => {
+                let pause = BUSY_PAUSE.saturating_mul(rounds.saturating_add(1)).min(LONGEST_BUSY_PAUSE);
+                return records.later(received, Later::spared(pause.mul_f64(jitter() + 0.5))).await;
             }
             Asked::WaitUntil(until) => {
                 let pause = until.duration_since(SystemTime::now()).unwrap_or_default();
@@ -211,5 +212,8 @@ const UNDER_WAY: usize = 256;
 /// Records that are asked for at once.
 const BATCH: usize = 64;
 
-/// About how long a callback waits for another to the same host to be over.
+/// About how long a callback waits for another to the same host to be over; as often as that with each round before it.
 const BUSY_PAUSE: Duration = Duration::from_millis(500);
+
+/// By then an attempt is over, whatever the host does.
+const LONGEST_BUSY_PAUSE: Duration = post::ATTEMPT_LIMIT;

@@ -25,7 +25,7 @@ impl HostGates {
                 self.by_origin.retain(|_, gate| !gate.is_at_rest(now));
             }
             if self.by_origin.len() >= MAX_HOSTS {
-                return Asked::Busy;
+                return Asked::Busy { rounds: 0 };
             }
         }
         self.by_origin.entry(origin.clone()).or_default().enter(&self.limits, now)
@@ -67,7 +67,7 @@ mod tests {
         for _ in 0..10 {
             assert_eq!(gates.enter(&origin(1), at(0)), Asked::Go);
         }
-        assert_eq!(gates.enter(&origin(1), at(0)), Asked::Busy);
+        assert_eq!(gates.enter(&origin(1), at(0)), Asked::Busy { rounds: 0 });
         assert_eq!(gates.enter(&origin(2), at(0)), Asked::Go);
         let http = Origin { https: false, port: 80, ..origin(1) };
         assert_eq!(gates.enter(&http, at(0)), Asked::Go);
@@ -79,7 +79,7 @@ mod tests {
         for number in 0..MAX_HOSTS {
             assert_eq!(gates.enter(&origin(number), at(0)), Asked::Go);
         }
-        assert_eq!(gates.enter(&origin(MAX_HOSTS), at(0)), Asked::Busy);
+        assert_eq!(gates.enter(&origin(MAX_HOSTS), at(0)), Asked::Busy { rounds: 0 });
         gates.leave(&origin(0), Attempted::NoAnswer(NoAnswer::Forbidden), at(0), 0.5);
         assert_eq!(gates.enter(&origin(MAX_HOSTS), at(0)), Asked::Go);
         assert_eq!(gates.iter().count(), MAX_HOSTS);

@@ -77,7 +77,11 @@ impl Rate {
         self.burst
     }
 
-    /// From one call to the next, in nanoseconds.
+    /// From one call to the next.
+    pub fn period(self) -> Duration {
+        Duration::from_nanos(self.period_ns())
+    }
+
     fn period_ns(self) -> u64 {
         u64::from(self.unit.seconds()) * NS_PER_S / u64::from(self.calls.get())
     }
