@@ -193,7 +193,10 @@ impl Deliverer {
         let asked = self.figures.gates().enter(&origin, delivery.attempts > 0, SystemTime::now());
         let pause = match asked {
             Asked::Go => None,
-            Asked::Busy => Some(BUSY_PAUSE.mul_f64(jitter() + 0.5)),
+            Asked::Busy { rounds } => {
+                let pause = BUSY_PAUSE.saturating_mul(rounds.saturating_add(1)).min(LONGEST_BUSY_PAUSE);
+                Some(pause.mul_f64(jitter() + 0.5))
+            }
             Asked::WaitUntil(until) => Some(until.duration_since(SystemTime::now()).unwrap_or_default()),
         };
         if let Some(pause) = pause {
@@ -304,5 +307,8 @@ const BATCH: usize = 64;
 /// Between two questions for records that were not answered.
 const MAX_PAUSE: Duration = Duration::from_mins(1);
 
-/// About how long a callback waits for another to the same host to be over.
+/// About how long a callback waits for another to the same host to be over; as often as that with each round before it.
 const BUSY_PAUSE: Duration = Duration::from_millis(500);
+
+/// By then an attempt is over, whatever the host does.
+const LONGEST_BUSY_PAUSE: Duration = post::ATTEMPT_LIMIT;

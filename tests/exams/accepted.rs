@@ -17,14 +17,10 @@ use super::{
     Report,
     hanging::{Times, receiver},
     laptop::{Laptop, again_and_again, asynchronous, synchronous, time},
-    lives::Lives,
-    running::root,
 };
 
 pub(crate) async fn run() -> io::Result<Report> {
-    let samples = root().join("samples").join("echo").display().to_string();
-    let mut lives = Lives::of(TEMPLATE.replace("SAMPLE", &samples), &["--no-watch", "--release"]);
-    let laptop = Laptop::go_on(&mut lives, &[("STAYPUT_LAMBDA_CONCURRENCY", "1000".to_owned())])?;
+    let laptop = Laptop::of_rust()?;
     let witness = laptop.folder().join("data/events.db-witness");
     let mut hosts = Vec::new();
     for _ in 0..HOSTS {
@@ -121,12 +117,3 @@ const ROUNDS: u32 = 3;
 
 /// Each is sent 50 callbacks a second at most.
 const HOSTS: usize = 64;
-
-const TEMPLATE: &str = "\
-Transform: AWS::Serverless-2016-10-31
-Resources:
-  Echo:
-    Type: AWS::Serverless::Function
-    Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: echo}}
-    Properties: {FunctionName: echo, Runtime: provided.al2023, Handler: bootstrap, CodeUri: SAMPLE, Timeout: 60}
-";

@@ -71,7 +71,7 @@ pub(crate) type Times = Arc<Mutex<HashMap<usize, Instant>>>;
 
 /// Calls for ten hosts, `rate` a second for each; the tenth is well or hangs.
 async fn round(rate: u32, hangs: bool) -> io::Result<Seen> {
-    let laptop = Laptop::start(&[])?;
+    let laptop = Laptop::of_rust()?;
     let (accepted, arrived) = (Times::default(), Times::default());
     let mut callers = JoinSet::new();
     for index in 0..HOSTS {
@@ -154,7 +154,7 @@ const MORE_THAN_ALLOWED: u32 = 60;
 const LESS_THAN_ALLOWED: u32 = 40;
 
 /// Longer than an attempt at a host that hangs, and the pauses after it.
-const TIME: Duration = Duration::from_secs(40);
+const TIME: Duration = Duration::from_secs(30);
 
 /// In which the function's processes start.
 const WARM_UP: Duration = Duration::from_secs(3);

@@ -23,10 +23,10 @@ use tokio::{
 use super::{
     callers::Connection,
     lives::Lives,
-    running::{Running, status_figure},
+    running::{Running, root, status_figure},
 };
 
-/// The running program, with the function of [`Lives`].
+/// The running program.
 pub(crate) struct Laptop {
     pub(crate) gateway: SocketAddr,
     admin: SocketAddr,
@@ -34,16 +34,20 @@ pub(crate) struct Laptop {
 }
 
 impl Laptop {
-    /// # Errors
-    /// It does not become ready.
-    pub(crate) fn start(variables: &[(&str, String)]) -> io::Result<Self> {
-        Self::go_on(&mut Lives::new(), variables)
-    }
-
-    /// Where another has ended.
+    /// With the sample `echo`, which takes next to no time.
     ///
     /// # Errors
-    /// As [`start`](Self::start).
+    /// It does not become ready.
+    pub(crate) fn of_rust() -> io::Result<Self> {
+        let sample = root().join("samples").join("echo").display().to_string();
+        let mut lives = Lives::of(TEMPLATE.replace("SAMPLE", &sample), &["--no-watch", "--release"]);
+        Self::go_on(&mut lives, &[("STAYPUT_LAMBDA_CONCURRENCY", "1000".to_owned())])
+    }
+
+    /// Where another has ended, or as the first one there.
+    ///
+    /// # Errors
+    /// It does not become ready.
     pub(crate) fn go_on(lives: &mut Lives, variables: &[(&str, String)]) -> io::Result<Self> {
         let running = lives.begin(variables).ok_or_else(|| io::Error::other(lives.stderr()))?;
         let address = |url: &str| url.trim_start_matches("http://").parse().map_err(io::Error::other);
@@ -146,3 +150,12 @@ pub(crate) fn number(most: usize) -> impl Fn() -> bool + Clone + Send + 'static 
     let left = Arc::new(AtomicUsize::new(most));
     move || left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok()
 }
+
+const TEMPLATE: &str = "\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Echo:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: echo}}
+    Properties: {FunctionName: echo, Runtime: provided.al2023, Handler: bootstrap, CodeUri: SAMPLE, Timeout: 60}
+";

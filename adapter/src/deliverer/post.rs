@@ -181,7 +181,7 @@ async fn discard(mut body: Incoming) {
 }
 
 /// All of one attempt. Source: as this file; Standard Webhooks asks for 15 to 30 s.
-const ATTEMPT_LIMIT: Duration = Duration::from_secs(15);
+pub(super) const ATTEMPT_LIMIT: Duration = Duration::from_secs(15);
 
 /// Looking the name up and connecting.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);

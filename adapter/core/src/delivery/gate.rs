@@ -1,6 +1,9 @@
 //! One host's gate: what may be sent to it now, over all callers.
 
-use std::{num::NonZeroU32, time::SystemTime};
+use std::{
+    num::NonZeroU32,
+    time::{Duration, SystemTime},
+};
 
 use super::{Attempted, Breaker, Floor, RetryBudget};
 use crate::limits::{Bucket, Rate};
@@ -22,6 +25,11 @@ pub struct HostGate {
     under_way: u32,
     /// When an attempt was last over; `None`: none ever was.
     last_over: Option<SystemTime>,
+    /// Those that found all places taken, less those that left since. A host that hangs lets none leave.
+    turned_away: u32,
+    line: Line,
+    /// Of those that failed before.
+    retry_line: Line,
     bucket: Bucket,
     retries: RetryBudget,
     floor: Floor,
@@ -33,9 +41,9 @@ pub struct HostGate {
 pub enum Asked {
     /// It is counted as under way; its end must be told.
     Go,
-    /// When one that is under way is over.
-    Busy,
-    /// Not before this time.
+    /// When one that is under way is over; before that so many rounds of others hope for it.
+    Busy { rounds: u32 },
+    /// Not before this time, which is nobody else's.
     WaitUntil(SystemTime),
 }
 
@@ -43,19 +51,21 @@ impl HostGate {
     /// Asks for one attempt; `again`: of a callback that failed before.
     pub fn enter(&mut self, limits: &HostLimits, again: bool, now: SystemTime) -> Asked {
         if self.under_way >= limits.concurrency.get() {
-            return Asked::Busy;
+            let rounds = self.turned_away / limits.concurrency.get();
+            self.turned_away = self.turned_away.saturating_add(1);
+            return Asked::Busy { rounds };
         }
         if let Err(until) = self.breaker.check(now).and_then(|()| self.floor.check(now)) {
-            return Asked::WaitUntil(until);
+            return self.line.end(until, limits.rate);
         }
         if again
             && self.breaker.is_failing()
             && let Err(turn) = self.retries.take(limits.retries, now)
         {
-            return Asked::WaitUntil(turn);
+            return self.retry_line.end(turn, limits.retries);
         }
         if let Err(pause) = self.bucket.take(limits.rate, now) {
-            return Asked::WaitUntil(now + pause);
+            return self.line.end(now + pause, limits.rate);
         }
         self.breaker.sent(now);
         self.under_way += 1;
@@ -66,6 +76,8 @@ impl HostGate {
     pub fn leave(&mut self, attempted: Attempted, now: SystemTime, jitter: f64) {
         self.under_way = self.under_way.saturating_sub(1);
         self.last_over = Some(now);
+        // Two may hope for one place: some of those who were sent away come later than told.
+        self.turned_away = self.turned_away.saturating_sub(2);
         match attempted.blames_host() {
             Some(true) => self.breaker.failed(now, jitter),
             Some(false) => {
@@ -95,6 +107,21 @@ impl HostGate {
     }
 }
 
+/// The last moment that somebody was told to come back at: whoever is next is told a later one, or they would all come
+/// together, again and again, and all but one in vain.
+#[derive(Clone, Copy, Debug, Default)]
+struct Line(Option<SystemTime>);
+
+impl Line {
+    /// At `first` at the earliest, and behind all others who wait; a line that is too long begins anew beside itself.
+    fn end(&mut self, first: SystemTime, rate: Rate) -> Asked {
+        let behind = self.0.filter(|last| *last < first + LONGEST_LINE).map(|last| last + rate.period());
+        let place = behind.map_or(first, |behind| behind.max(first));
+        self.0 = Some(place);
+        Asked::WaitUntil(place)
+    }
+}
+
 impl Default for HostLimits {
     /// Ours: a dead host costs a tenth of what a live one may.
     fn default() -> Self {
@@ -103,9 +130,12 @@ impl Default for HostLimits {
     }
 }
 
+/// Nobody is told to come back later than this for others who wait. Ours.
+const LONGEST_LINE: Duration = Duration::from_mins(5);
+
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::UNIX_EPOCH;
 
     use http::StatusCode;
 
@@ -185,7 +215,7 @@ mod tests {
         for _ in 0..10 {
             assert_eq!(enter(&mut gate, 0), Asked::Go);
         }
-        assert_eq!(enter(&mut gate, 0), Asked::Busy);
+        assert_eq!(enter(&mut gate, 0), Asked::Busy { rounds: 0 });
         leave(&mut gate, answered(StatusCode::OK), 1);
         assert_eq!(enter(&mut gate, 1), Asked::Go);
     }
@@ -199,6 +229,41 @@ mod tests {
         }
         assert_eq!(enter(&mut gate, 0), Asked::WaitUntil(at(20)));
         assert_eq!(enter(&mut gate, 20), Asked::Go);
+    }
+
+    #[test]
+    fn whoever_must_wait_has_a_moment_of_its_own() {
+        let mut gate = HostGate::default();
+        for _ in 0..50 {
+            assert_eq!(enter(&mut gate, 0), Asked::Go);
+            gate.leave(answered(StatusCode::OK), at(0), 0.5);
+        }
+        for place in 1..=15_000 {
+            assert_eq!(enter(&mut gate, 0), Asked::WaitUntil(at(20 * place)));
+        }
+        assert_eq!(enter(&mut gate, 0), Asked::WaitUntil(at(300_020)));
+        assert_eq!(enter(&mut gate, 0), Asked::WaitUntil(at(20)), "a line has an end");
+        assert_eq!(enter(&mut gate, 20), Asked::Go, "it is let in when it comes");
+        assert_eq!(enter(&mut gate, 20), Asked::WaitUntil(at(40)));
+    }
+
+    #[test]
+    fn the_longer_nobody_leaves_the_later_others_are_to_ask() {
+        let mut gate = HostGate::default();
+        for _ in 0..10 {
+            assert_eq!(enter(&mut gate, 0), Asked::Go);
+        }
+        let rounds: Vec<_> = (0..30).map(|_| enter(&mut gate, 0)).collect();
+        assert_eq!(rounds[9], Asked::Busy { rounds: 0 });
+        assert_eq!(rounds[10], Asked::Busy { rounds: 1 });
+        assert_eq!(rounds[29], Asked::Busy { rounds: 2 });
+        for _ in 0..10 {
+            gate.leave(answered(StatusCode::OK), at(1), 0.5);
+        }
+        for _ in 0..10 {
+            assert_eq!(enter(&mut gate, 1), Asked::Go);
+        }
+        assert_eq!(enter(&mut gate, 1), Asked::Busy { rounds: 1 });
     }
 
     #[test]

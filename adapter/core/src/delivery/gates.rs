@@ -21,7 +21,7 @@ impl HostGates {
     /// further one is [`Asked::Busy`].
     pub fn enter(&mut self, origin: &Origin, again: bool, now: SystemTime) -> Asked {
         if !self.by_origin.contains_key(origin) && !self.make_room(now) {
-            return Asked::Busy;
+            return Asked::Busy { rounds: 0 };
         }
         self.by_origin.entry(origin.clone()).or_default().enter(&self.limits, again, now)
     }
@@ -76,7 +76,7 @@ mod tests {
         for _ in 0..10 {
             assert_eq!(gates.enter(&origin(1), false, at(0)), Asked::Go);
         }
-        assert_eq!(gates.enter(&origin(1), false, at(0)), Asked::Busy);
+        assert_eq!(gates.enter(&origin(1), false, at(0)), Asked::Busy { rounds: 0 });
         assert_eq!(gates.enter(&origin(2), false, at(0)), Asked::Go);
         let http = Origin { https: false, port: 80, ..origin(1) };
         assert_eq!(gates.enter(&http, false, at(0)), Asked::Go);
@@ -88,7 +88,7 @@ mod tests {
         for number in 0..MAX_HOSTS {
             assert_eq!(gates.enter(&origin(number), false, at(0)), Asked::Go);
         }
-        assert_eq!(gates.enter(&origin(MAX_HOSTS), false, at(0)), Asked::Busy);
+        assert_eq!(gates.enter(&origin(MAX_HOSTS), false, at(0)), Asked::Busy { rounds: 0 });
         gates.leave(&origin(0), Attempted::NoAnswer(NoAnswer::Forbidden), at(0), 0.5);
         assert_eq!(gates.enter(&origin(MAX_HOSTS), false, at(0)), Asked::Go);
         assert_eq!(gates.iter().count(), MAX_HOSTS);
