@@ -7,7 +7,7 @@ use std::{
     future::Future,
     net::IpAddr,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     body::Body,
-    events::Events,
+    events::View,
     front,
     metrics::{self, Levels, Metrics},
 };
@@ -32,8 +32,8 @@ pub struct Admin {
     /// Read at each request for the metrics.
     pub levels: Box<dyn Fn() -> Levels + Send + Sync>,
     pub readiness: Readiness,
-    /// `None`: asynchronous calls wait where nobody can look.
-    pub events: Option<Events>,
+    /// Not set: asynchronous calls wait where nobody can look.
+    pub events: Arc<OnceLock<View>>,
 }
 
 /// Should traffic come here? Not before everything stands, and not once the end has begun. Clones share the answer.
@@ -68,11 +68,10 @@ impl Admin {
         let (path, query) = (request.uri.path(), request.uri.query().unwrap_or_default());
         let below = path.strip_prefix("/events").filter(|rest| rest.is_empty() || rest.starts_with('/'));
         if let Some(rest) = below {
-            return events::answer(self.events.as_ref(), (&request.method, &request.headers), rest, query)
-                .await;
+            return events::answer(self.events.get(), (&request.method, &request.headers), rest, query).await;
         }
         if let Some(id) = path.strip_prefix("/calls/").filter(|id| !id.contains('/')) {
-            return events::answer_call(self.events.as_ref(), &request.method, id).await;
+            return events::answer_call(self.events.get(), &request.method, id).await;
         }
         if !matches!(request.method, Method::GET | Method::HEAD) {
             return method_not_allowed("GET, HEAD");
@@ -83,7 +82,7 @@ impl Admin {
             "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
             "/version" => of_type("application/json", VERSION),
             "/metrics" => {
-                if let Some(events) = &self.events {
+                if let Some(events) = self.events.get() {
                     self.metrics.set_depths(events.depths().await);
                 }
                 of_type(metrics::CONTENT_TYPE, self.metrics.encode((self.levels)()))
@@ -142,7 +141,7 @@ mod tests {
             metrics: Arc::new(Metrics::new(&Table::default())),
             levels: Box::new(|| Levels { buffered_bytes: 7, ..Levels::default() }),
             readiness,
-            events: None,
+            events: Arc::default(),
         }
     }
 

@@ -22,7 +22,7 @@ pub use account::{Account, SetupError};
 pub use dynamodb::DynamoTable;
 pub use endpoint::EndpointError;
 pub use json::ServiceError;
-pub use sqs::{LONG_POLL, MAX_BATCH, MAX_VISIBILITY, Message, Sqs};
+pub use sqs::{LONG_POLL, MAX_BATCH, MAX_VISIBILITY, Message, Sqs, Tally};
 
 /// Reads the SDK's variables and files; asks nobody over the network.
 pub async fn sdk_config(settings: &AwsSettings) -> SdkConfig {

@@ -26,12 +26,18 @@ mod call;
 mod event;
 mod filter;
 mod page;
+#[cfg(feature = "aws")]
+mod promises;
+mod view;
 mod watch;
 
 pub use call::{Call, Happened};
 pub use event::{Event, Promised, State};
 pub use filter::{Filter, FilterError, moment};
 pub use page::Page;
+#[cfg(feature = "aws")]
+pub use promises::Promises;
+pub use view::{View, ViewError, Viewed};
 pub use watch::{Figures, Watch};
 
 /// The asynchronous calls in one database. Clones see and steer the same ones.

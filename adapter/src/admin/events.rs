@@ -18,7 +18,7 @@ use serde_json::json;
 use super::{method_not_allowed, of_type};
 use crate::{
     body::Body,
-    events::{Act, Events, Filter, MAX_PAGE, Page, Steered},
+    events::{Act, Filter, MAX_PAGE, Steered, View, ViewError},
 };
 
 /// With any value.
@@ -27,7 +27,7 @@ pub const X_STAYPUT_ADMIN: HeaderName = HeaderName::from_static("x-stayput-admin
 /// A question about events, or an order.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Asked {
-    List { filter: Filter, from: Page, limit: usize },
+    List { filter: Filter, from: Option<String>, limit: usize },
     Show { id: String },
     Steer { id: String, act: Act },
     SteerThose { filter: Filter, act: Act },
@@ -42,7 +42,7 @@ struct Refused {
 
 /// Answers what is asked under `/events`; `rest` is the path behind that.
 pub(super) async fn answer(
-    events: Option<&Events>,
+    events: Option<&View>,
     head: (&Method, &HeaderMap),
     rest: &str,
     query: &str,
@@ -59,7 +59,7 @@ pub(super) async fn answer(
 }
 
 /// Answers what is asked of one call, by any id that its caller was given or gave it.
-pub(super) async fn answer_call(events: Option<&Events>, method: &Method, id: &str) -> Response<Body> {
+pub(super) async fn answer_call(events: Option<&View>, method: &Method, id: &str) -> Response<Body> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return method_not_allowed("GET, HEAD");
     }
@@ -67,7 +67,7 @@ pub(super) async fn answer_call(events: Option<&Events>, method: &Method, id: &s
     match events.calls(&unescaped(id)).await {
         Ok(calls) if calls.is_empty() => Refused::new(StatusCode::NOT_FOUND, NOT_REMEMBERED).into(),
         Ok(calls) => json(StatusCode::OK, &json!({ "calls": calls })),
-        Err(failure) => Refused::broken(&failure).into(),
+        Err(error) => Refused::from(error).into(),
     }
 }
 
@@ -91,11 +91,9 @@ fn parse(
     let asked = match (parts.as_slice(), is_question) {
         ([], true) => {
             let filter = filter(&mut query)?;
-            let from = query.remove("page").map(|text| Page::parse(&text).ok_or(text)).transpose();
-            let from =
-                from.map_err(|text| Refused::bad(format!("page: {text:?} is no page of this list")))?;
+            let from = query.remove("page");
             let limit = query.remove("limit").map(|text| limit(&text)).transpose()?;
-            Asked::List { filter, from: from.unwrap_or_default(), limit: limit.unwrap_or(DEFAULT_PAGE) }
+            Asked::List { filter, from, limit: limit.unwrap_or(DEFAULT_PAGE) }
         }
         ([id], true) => Asked::Show { id: unescaped(id) },
         ([act], false) if *method == Method::POST => {
@@ -123,16 +121,14 @@ fn parse(
     Ok(Some(asked))
 }
 
-async fn serve(events: &Events, asked: Asked) -> Result<Response<Body>, Refused> {
+async fn serve(events: &View, asked: Asked) -> Result<Response<Body>, Refused> {
     match asked {
         Asked::List { filter, from, limit } => {
-            let listed =
-                events.list(filter, from, limit).await.map_err(|failure| Refused::broken(&failure))?;
-            let next = listed.next.map(|page| page.to_string());
-            Ok(json(StatusCode::OK, &json!({ "events": listed.events, "next": next })))
+            let listed = events.list(filter, from.as_deref(), limit).await?;
+            Ok(json(StatusCode::OK, &json!({ "events": listed.events, "next": listed.next })))
         }
         Asked::Show { id } => {
-            let found = events.find(&id).await.map_err(|failure| Refused::broken(&failure))?;
+            let found = events.find(&id).await?;
             if found.is_empty() {
                 Err(Refused::unknown())
             } else {
@@ -140,7 +136,7 @@ async fn serve(events: &Events, asked: Asked) -> Result<Response<Body>, Refused>
             }
         }
         Asked::Steer { id, act } => {
-            let steered = events.steer(&id, act).await.map_err(|error| Refused::broken(&error))?;
+            let steered = events.steer(&id, act).await?;
             match (steered.done.is_empty(), steered.left.is_empty()) {
                 (true, true) => Err(Refused::unknown()),
                 (true, false) => Err(Refused::new(StatusCode::CONFLICT, misfit(act))),
@@ -148,7 +144,7 @@ async fn serve(events: &Events, asked: Asked) -> Result<Response<Body>, Refused>
             }
         }
         Asked::SteerThose { filter, act } => {
-            let steered = events.steer_those(filter, act).await.map_err(|error| Refused::broken(&error))?;
+            let steered = events.steer_those(filter, act).await?;
             Ok(told(&steered))
         }
     }
@@ -196,13 +192,19 @@ impl Refused {
     fn unknown() -> Self {
         Self::new(StatusCode::NOT_FOUND, "there is no such call: it is over, or never was")
     }
+}
 
-    fn broken(error: &(dyn std::error::Error + 'static)) -> Self {
-        tracing::error!(error, "the events cannot be read or written");
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the database cannot be read or written; the log says why",
-        )
+impl From<ViewError> for Refused {
+    fn from(error: ViewError) -> Self {
+        match error {
+            ViewError::NotVisible(why) => Self::new(StatusCode::NOT_IMPLEMENTED, why),
+            ViewError::Page(_) => Self::bad(error.to_string()),
+            ViewError::Broken(_) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "nothing can be seen or done");
+                let message = "what is kept of the calls cannot be read or written; the log says why";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+            }
+        }
     }
 }
 

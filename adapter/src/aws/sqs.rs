@@ -1,6 +1,6 @@
 //! A queue of Amazon SQS's. Source: SQS API reference, in its JSON protocol.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +60,29 @@ struct Send<'a> {
     message_attributes: Option<serde_json::Value>,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Ask<'a> {
+    queue_url: &'a str,
+    attribute_names: [&'static str; 2],
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Told {
+    #[serde(default)]
+    attributes: BTreeMap<String, String>,
+}
+
+/// About how much is in a queue.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Tally {
+    /// To be received now, or after a pause that was set when they were sent.
+    pub waiting: u64,
+    /// In somebody's hands, or hidden for a while.
+    pub leased: u64,
+}
+
 /// Answers that say nothing that is needed.
 #[derive(Deserialize)]
 struct Nothing {}
@@ -72,16 +95,20 @@ impl Sqs {
     }
 
     /// Messages that nobody else sees for `visibility`: at most [`MAX_BATCH`], `most` at most. Waits for the first, up to
-    /// [`LONG_POLL`].
-    pub async fn receive(&self, most: usize, visibility: Duration) -> Result<Vec<Message>, ServiceError> {
+    /// `wait`, which is [`LONG_POLL`] at most; both count in whole seconds.
+    pub async fn receive(
+        &self,
+        most: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Message>, ServiceError> {
         let input = Receive {
             queue_url: &self.url,
             max_number_of_messages: most.clamp(1, MAX_BATCH),
             visibility_timeout: visibility.as_secs(),
-            wait_time_seconds: LONG_POLL.as_secs(),
+            wait_time_seconds: wait.as_secs(),
         };
-        let received: Received =
-            self.service.call("ReceiveMessage", &input, LONG_POLL + ANSWER_LIMIT).await?;
+        let received: Received = self.service.call("ReceiveMessage", &input, wait + ANSWER_LIMIT).await?;
         Ok(received.messages)
     }
 
@@ -96,6 +123,21 @@ impl Sqs {
         let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
         let input = Held { queue_url: &self.url, receipt_handle: receipt, visibility_timeout: Some(seconds) };
         self.service.call("ChangeMessageVisibility", &input, ANSWER_LIMIT).await.map(|Nothing {}| ())
+    }
+
+    /// The last part of its URL.
+    pub fn name(&self) -> &str {
+        self.url.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
+    }
+
+    /// About how much is in it.
+    pub async fn tally(&self) -> Result<Tally, ServiceError> {
+        let names = [WAITING, LEASED];
+        let input = Ask { queue_url: &self.url, attribute_names: names };
+        let told: Told = self.service.call("GetQueueAttributes", &input, ANSWER_LIMIT).await?;
+        let [waiting, leased] = names
+            .map(|name| told.attributes.get(name).and_then(|text| text.parse().ok()).unwrap_or_default());
+        Ok(Tally { waiting, leased })
     }
 
     /// Puts a message, with texts beside its body.
@@ -118,6 +160,10 @@ pub const LONG_POLL: Duration = Duration::from_secs(20);
 /// SQS counts 12 hours from the time at which a message was received; a minute of them is ours.
 /// Source: `ChangeMessageVisibility`.
 pub const MAX_VISIBILITY: Duration = Duration::from_secs(12 * 3_600 - 60);
+
+/// Source: `GetQueueAttributes`.
+const WAITING: &str = "ApproximateNumberOfMessages";
+const LEASED: &str = "ApproximateNumberOfMessagesNotVisible";
 
 /// Beside the waiting that was asked for.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);

@@ -13,6 +13,7 @@ use crate::{
     aws::{Account, SetupError, Sqs},
     config::CallbackSettings,
     deliverer::{Deliverer, Figures, Post, Removal, SqsRecords, ThisMachine},
+    events::{Promises, View},
     ledger::Ledger,
     sweeper::Sweeper,
     tls::Tls,
@@ -64,6 +65,16 @@ impl Callbacks {
             figures: self.figures.clone(),
             timelines: None,
         }
+    }
+
+    /// What the operator sees of them.
+    pub(super) fn view(&self) -> View {
+        View::Aws(Promises {
+            ledger: self.ledger.clone(),
+            queue: Arc::clone(&self.queue),
+            dead_letters: Arc::clone(&self.dead_letters),
+            keys: self.keys.clone(),
+        })
     }
 
     pub(super) fn sweeper(&self) -> Sweeper {

@@ -1,6 +1,9 @@
 //! `stayput deliver`
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::{Arc, OnceLock},
+    time::SystemTime,
+};
 
 use clap::Args;
 use serde::Deserialize;
@@ -116,18 +119,19 @@ async fn run(config: &Config, keys: SealingKeys, json: bool) -> Result<Exit, Fai
     let admin_port = bind(config.gateway.admin_listen, "--admin-listen").await?;
     let url = shown_url(admin_port.local_addr()?);
     let metrics = Arc::new(Metrics::new(&Table::default()));
-    let (stop, readiness) = (Stop::default(), Readiness::default());
+    let (stop, readiness, events) = (Stop::default(), Readiness::default(), Arc::<OnceLock<_>>::default());
     let admin = Admin {
         metrics: Arc::clone(&metrics),
         levels: Box::new(Levels::default),
         readiness: readiness.clone(),
-        events: None,
+        events: Arc::clone(&events),
     };
     let admin = tokio::spawn(admin::serve(admin, admin_port, stop.seen()));
     let (account, callbacks) = tokio::select! {
         found = find(config, keys, &metrics) => found?,
         () = signals.asked() => return Ok(Exit::Done),
     };
+    let _first = events.set(callbacks.view());
     readiness.set(true);
     if json {
         print_json(&json!({ "ready": true, "urls": { "admin": url } }));

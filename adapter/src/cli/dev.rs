@@ -31,7 +31,7 @@ use crate::{
     backend::embedded::Embedded,
     config::{Config, DEV_KEY, GATEWAY_KEY, Rows},
     data_dir::DataDir,
-    events::Watch,
+    events::{View, Watch},
     routes::{self, ListedRoute},
     rules::Rules,
     timelines::Timelines,
@@ -128,7 +128,8 @@ async fn run(
     let acceptance = callbacks::acceptance(&config.callback, &store, &sealing_keys, elsewhere)?;
     let timelines = Timelines::default();
     let events = callbacks::events(&store, &sealing_keys, timelines.clone());
-    let mut station = Station::start(&config.gateway, rules, sealing_keys.clone(), admin_port, Some(events))?;
+    let mut station =
+        Station::start(&config.gateway, rules, sealing_keys.clone(), admin_port, Some(View::Here(events)))?;
     station.acceptance = Some(acceptance);
     let metrics = &station.telemetry.metrics;
     let watch = Watch { timelines: timelines.clone(), figures: metrics.events.clone() };

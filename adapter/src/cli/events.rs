@@ -22,7 +22,7 @@ use crate::{
 /// See and steer asynchronous calls that are not over, and dead ones
 ///
 /// An event is queued, running, retrying (its function failed and is tried again), delivering (its function has run and its
-/// caller is to be told) or dead.
+/// caller is to be told) or dead. In front of AWS, what waits and runs is not visible: it is accepted.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  stayput events list --state dead")]
 pub(super) struct Events {
@@ -106,7 +106,7 @@ struct Order {
 /// Which events are meant.
 #[derive(Args, Clone, Debug, Default)]
 struct FilterOptions {
-    /// queued, running, retrying, delivering or dead
+    /// queued, running, retrying, delivering or dead; in front of AWS accepted, delivering, delivered, untold or dead
     #[arg(long, value_parser = state)]
     state: Option<State>,
     /// Of the function that Lambda, or the caller, names so
@@ -277,7 +277,7 @@ fn details(event: Event) -> Vec<(&'static str, String)> {
         ("attempts", event.attempts.to_string()),
         ("next try", event.next_try.unwrap_or_else(nothing)),
         ("error", event.last_error.unwrap_or_else(nothing)),
-        ("bytes", event.size_bytes.to_string()),
+        ("bytes", event.size_bytes.map_or_else(nothing, |bytes| bytes.to_string())),
     ];
     if let Some(callback) = event.callback {
         details.push(("caller", format!("{} {}", callback.dialect, callback.function)));

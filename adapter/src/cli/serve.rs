@@ -121,6 +121,9 @@ async fn run(
         ledger,
         patience: Some(config.callback.outcome_after),
     });
+    if let Some(callbacks) = &callbacks {
+        let _first = station.events.set(callbacks.view());
+    }
     // Nobody else can read the memory of this machine.
     let callbacks = callbacks.filter(|_| config.aws.ledger.is_none());
     let following = Following {

@@ -1,6 +1,11 @@
 //! What `dev` and `serve` have in common: rules, telemetry, the admin listener, the gateway's port, and the end of it.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -20,7 +25,7 @@ use crate::{
     body::Body,
     buffer::BufferBudget,
     config::GatewaySettings,
-    events::Events,
+    events::View,
     front::{self, DRAIN_DEV, Limits},
     gateway::Gateway,
     metrics::{Levels, Metrics},
@@ -39,6 +44,8 @@ pub(super) struct Station {
     /// As `tokens`. `None`: no asynchronous calls.
     pub(super) acceptance: Option<Acceptance>,
     readiness: Readiness,
+    /// What the operator sees of asynchronous calls, once it is there.
+    pub(super) events: Arc<OnceLock<View>>,
     stop: Stop,
     drain: Duration,
     servers: JoinSet<()>,
@@ -52,11 +59,13 @@ impl Station {
         rules: Rules,
         sealing_keys: SealingKeys,
         admin_port: TcpListener,
-        events: Option<Events>,
+        events: Option<View>,
     ) -> Result<Self, Failure> {
         let log = AccessLog::start(settings.log_format, io::stderr())?;
         let mut telemetry = Telemetry::new(Arc::new(Metrics::new(&rules.table)), Arc::new(log));
-        telemetry.timelines = events.as_ref().map(|events| events.timelines().clone());
+        if let Some(View::Here(events)) = &events {
+            telemetry.timelines = Some(events.timelines().clone());
+        }
         #[cfg(feature = "otel")]
         let telemetry = telemetry
             .with_traces(|name| std::env::var(name).ok())
@@ -69,16 +78,20 @@ impl Station {
             tokens: Some(Tokens::new(sealing_keys)),
             acceptance: None,
             readiness: Readiness::default(),
+            events: Arc::default(),
             stop: Stop::default(),
             drain: settings.drain,
             servers: JoinSet::new(),
         };
-        let admin = station.admin(events);
+        if let Some(events) = events {
+            let _first = station.events.set(events);
+        }
+        let admin = station.admin();
         station.servers.spawn(admin::serve(admin, admin_port, station.stop.seen()));
         Ok(station)
     }
 
-    fn admin(&self, events: Option<Events>) -> Admin {
+    fn admin(&self) -> Admin {
         let (telemetry, buffers) = (self.telemetry.clone(), self.buffers.clone());
         let levels = move || Levels {
             buffered_bytes: buffers.used_bytes(),
@@ -86,7 +99,12 @@ impl Station {
             dropped_spans: telemetry.dropped_spans(),
         };
         let metrics = Arc::clone(&self.telemetry.metrics);
-        Admin { metrics, levels: Box::new(levels), readiness: self.readiness.clone(), events }
+        Admin {
+            metrics,
+            levels: Box::new(levels),
+            readiness: self.readiness.clone(),
+            events: Arc::clone(&self.events),
+        }
     }
 
     /// Lets callers in, on threads of their own, one for each of the listeners.

@@ -20,7 +20,7 @@ use super::{
     Later, Progress, Promised, Received, Records, RecordsError, RecordsFuture, SoFar, records::Hold,
 };
 use crate::{
-    aws::{Message, ServiceError, Sqs},
+    aws::{LONG_POLL, Message, ServiceError, Sqs},
     ledger::{Ledger, LedgerError, Promise, Standing},
 };
 
@@ -64,7 +64,7 @@ impl SqsRecords {
 impl Records for SqsRecords {
     fn receive(&self, most: usize) -> RecordsFuture<'_, Vec<Received>> {
         Box::pin(async move {
-            let messages = self.queue.receive(most, VISIBILITY).await.map_err(unanswered)?;
+            let messages = self.queue.receive(most, VISIBILITY, LONG_POLL).await.map_err(unanswered)?;
             Ok(messages.into_iter().map(Received::from).collect())
         })
     }

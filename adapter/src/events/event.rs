@@ -2,14 +2,19 @@
 
 use std::time::SystemTime;
 
-use event_queue::{Row, Seen, Standing};
+use event_queue::{Row, Seen, Standing as RowStanding};
 use jiff::Timestamp;
 use lambda_local::events::{Event as LambdaEvent, EventState};
 use lambda_protocol::{destination::DestinationRecord, function::FunctionRef, http_event::Ticketed};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use stayput_core::{callback::Ticket, token::SealingKeys};
+#[cfg(feature = "aws")]
+use uuid::Uuid;
 use uuid::fmt::Hyphenated;
+
+#[cfg(feature = "aws")]
+use crate::ledger::{Promise, Standing};
 
 /// An asynchronous call that is not over or is dead, or its callback.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -31,7 +36,8 @@ pub struct Event {
     pub last_error: Option<String>,
     /// When it came into its queue, or was redriven.
     pub since: String,
-    pub size_bytes: u64,
+    /// `None`: that is not remembered.
+    pub size_bytes: Option<u64>,
     /// `None`: its caller asked for no callback, or not of this gateway.
     pub callback: Option<Promised>,
     /// The row that this was read from; `None` where it came over the wire.
@@ -62,10 +68,25 @@ pub enum State {
     /// Its function has run, and its caller is to be told.
     Delivering,
     Dead,
+    /// In front of AWS: Lambda has it. Whether it waits or runs there is not visible.
+    Accepted,
+    /// In front of AWS, where it is remembered: it is over, and its caller was told.
+    Delivered,
+    /// The same, and there was nothing to tell.
+    Untold,
 }
 
 impl State {
-    pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Retrying, Self::Delivering, Self::Dead];
+    pub const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Running,
+        Self::Retrying,
+        Self::Delivering,
+        Self::Dead,
+        Self::Accepted,
+        Self::Delivered,
+        Self::Untold,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -74,6 +95,9 @@ impl State {
             Self::Retrying => "retrying",
             Self::Delivering => "delivering",
             Self::Dead => "dead",
+            Self::Accepted => "accepted",
+            Self::Delivered => "delivered",
+            Self::Untold => "untold",
         }
     }
 
@@ -105,8 +129,8 @@ impl Event {
     /// A row of the deliverer's; `record` is what Lambda wrote into it.
     pub(super) fn of_callback(row: &Row, record: &[u8], keys: &SealingKeys) -> Self {
         let state = match row.standing() {
-            Standing::Waiting | Standing::Leased => State::Delivering,
-            Standing::Dead => State::Dead,
+            RowStanding::Waiting | RowStanding::Leased => State::Delivering,
+            RowStanding::Dead => State::Dead,
         };
         let record = DestinationRecord::decode(record).ok();
         let function = record.as_ref().and_then(|record| FunctionRef::parse(&record.function_arn).ok());
@@ -114,6 +138,51 @@ impl Event {
         let event = Self { is_callback: true, ..Self::of_row(row, state, function) };
         let callback = record.and_then(|record| event.promised(record.request_payload, keys));
         Self { callback, ..event }
+    }
+
+    /// What the ledger remembers.
+    #[cfg(feature = "aws")]
+    pub(super) fn of_promise(call: Uuid, promise: &Promise, keys: &SealingKeys) -> Self {
+        let ticket = Ticket::open(&promise.ticket, keys, SystemTime::UNIX_EPOCH).ok();
+        Self {
+            id: call.to_string(),
+            request_id: call.to_string(),
+            state: match promise.standing {
+                Standing::Accepted | Standing::Invoked => State::Accepted,
+                Standing::Delivering => State::Delivering,
+                Standing::Delivered => State::Delivered,
+                Standing::Dead => State::Dead,
+                Standing::Untold => State::Untold,
+            },
+            is_callback: true,
+            function: ticket.as_ref().map(|ticket| ticket.lambda.name.clone()).unwrap_or_default(),
+            attempts: promise.attempts,
+            next_try: promise.next_try.map(rfc3339),
+            last_error: promise.failures.last().map(|failed| failed.how.clone()),
+            since: rfc3339(promise.accepted),
+            size_bytes: None,
+            seen: None,
+            callback: ticket.map(Promised::from),
+        }
+    }
+
+    /// A dead letter of which the ledger knows nothing.
+    #[cfg(feature = "aws")]
+    pub(super) fn of_stranger(id: &str, function: Option<String>, size_bytes: usize) -> Self {
+        Self {
+            id: id.to_owned(),
+            request_id: String::new(),
+            state: State::Dead,
+            is_callback: true,
+            function: function.unwrap_or_default(),
+            attempts: 0,
+            next_try: None,
+            last_error: None,
+            since: String::new(),
+            size_bytes: Some(size_bytes as u64),
+            seen: None,
+            callback: None,
+        }
     }
 
     fn of_row(row: &Row, state: State, function: String) -> Self {
@@ -129,7 +198,7 @@ impl Event {
             next_try: next_try.map(rfc3339),
             last_error,
             since: rfc3339(enqueued),
-            size_bytes,
+            size_bytes: Some(size_bytes),
             callback: None,
             seen: Some(row.seen()),
         }
@@ -140,12 +209,18 @@ impl Event {
         let ticketed = Ticketed::find(event)?;
         // Where it goes is told of one that has expired, too.
         let ticket = Ticket::open(&ticketed.ticket, keys, SystemTime::UNIX_EPOCH).ok()?;
-        (ticket.invocation.to_string() == self.request_id).then(|| Promised {
-            dialect: ticket.dialect,
-            function: ticket.function.as_str().to_owned(),
+        (ticket.invocation.to_string() == self.request_id).then(|| ticket.into())
+    }
+}
+
+impl From<Ticket> for Promised {
+    fn from(ticket: Ticket) -> Self {
+        Self {
             host: ticket.callback.host(),
             url: ticket.callback.to_string(),
-        })
+            dialect: ticket.dialect,
+            function: ticket.function.as_str().to_owned(),
+        }
     }
 }
 

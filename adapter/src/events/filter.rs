@@ -24,7 +24,7 @@ pub struct Filter {
 /// What cannot be understood, for whoever asked.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum FilterError {
-    #[error("the state {0:?} is unknown; known: queued, running, retrying, delivering, dead")]
+    #[error("the state {0:?} is unknown; known: {known}", known = State::ALL.map(State::as_str).join(", "))]
     State(String),
     #[error("{0:?} is not a moment; write e.g. 2026-01-31T12:00:00Z")]
     Moment(String),
@@ -63,6 +63,8 @@ impl Filter {
             State::Running => place.is(Queue::Lambda, Standing::Leased),
             State::Delivering => place.queue == Queue::Callbacks && place.standing != Standing::Dead,
             State::Dead => place.standing == Standing::Dead,
+            // What is over is not kept here.
+            State::Accepted | State::Delivered | State::Untold => false,
         })
     }
 
@@ -70,6 +72,11 @@ impl Filter {
     pub(super) fn takes_row(&self, row: &Row) -> bool {
         self.since.is_none_or(|since| Moment::from(since) <= row.created)
             && self.until.is_none_or(|until| row.created < Moment::from(until))
+    }
+
+    #[cfg(feature = "aws")]
+    pub(super) fn takes_time(&self, moment: SystemTime) -> bool {
+        self.since.is_none_or(|since| since <= moment) && self.until.is_none_or(|until| moment < until)
     }
 
     pub(super) fn takes(&self, event: &Event) -> bool {

@@ -57,7 +57,7 @@ pub enum What {
 
 impl Timeline {
     /// Where there is no room, the oldest lines of the log go first.
-    pub(super) fn push(&mut self, entry: Entry) {
+    pub(crate) fn push(&mut self, entry: Entry) {
         self.bytes += entry.bytes();
         self.entries.push_back(entry);
         while self.bytes > MAX_CALL_BYTES {
