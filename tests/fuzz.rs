@@ -5,6 +5,8 @@
 //! cargo run --release --example fuzz -- --inputs 10000000 --target head [--seed 7]
 //! ```
 
+#[path = "fuzz/callbacks.rs"]
+mod callbacks;
 #[path = "fuzz/mutation.rs"]
 mod mutation;
 #[path = "conversations/setup.rs"]
@@ -19,7 +21,7 @@ use std::{
 };
 
 use mutation::Mutations;
-use target::{TARGETS, Target};
+use target::Target;
 
 fn main() -> io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -32,7 +34,7 @@ fn main() -> io::Result<()> {
     let (inputs, seed) = (number("--inputs", 100_000), number("--seed", 1));
     let wanted = value("--target");
     let mut out = io::stdout();
-    for target in TARGETS.iter().filter(|target| wanted.is_none_or(|wanted| wanted == target.name)) {
+    for target in targets().filter(|target| wanted.is_none_or(|wanted| wanted == target.name)) {
         let begun = Instant::now();
         let found = run(target, inputs, seed);
         let seconds = begun.elapsed().as_secs_f64();
@@ -47,6 +49,10 @@ fn main() -> io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+fn targets() -> impl Iterator<Item = &'static Target> {
+    target::TARGETS.iter().chain(callbacks::TARGETS)
 }
 
 /// What a run has shown.
@@ -85,7 +91,7 @@ mod tests {
 
     #[test]
     fn nothing_that_strangers_write_makes_a_reader_panic() {
-        for target in TARGETS {
+        for target in targets() {
             let found = run(target, 20_000, 1);
             assert_eq!(found.failure, None, "{}", target.name);
             // Else the inputs are no good: nothing of them gets past the first check.

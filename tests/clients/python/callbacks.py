@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import queue
+import secrets
 import subprocess
 import threading
 import urllib.parse
@@ -81,7 +82,8 @@ for dialect, (path, headers) in calls.items():
     kept.append({"dialect": dialect, "headers": headers, "body": body.decode()})
 (PLACE / "callbacks.json").write_text(json.dumps({"secret": secret, "callbacks": kept}))
 
-again = {"Idempotency-Key": "the-same"}
+# Of this run alone: the last run's is remembered for a day.
+again = {"Idempotency-Key": f"the-same-{secrets.token_hex(8)}"}
 first, second = (call("/async-function/hello", "once", {**bearer, **again}, "once") for _ in range(2))
 check("repeated: the same call", (first[0], first[1]["x-call-id"]), (second[0], second[1]["x-call-id"]))
 other = call("/async-function/hello", "other", {**bearer, **again}, "once")
