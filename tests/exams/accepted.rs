@@ -93,8 +93,8 @@ impl Seen {
 /// The commits so far, as the witness beside the database knows them. Each is one sync, and one more now and then.
 fn commits(witness: &Path) -> io::Result<u64> {
     let bytes = std::fs::read(witness)?;
-    let number = bytes.first_chunk().ok_or_else(|| io::Error::other("no witness"))?;
-    Ok(u64::from_le_bytes(*number))
+    // It is empty before the first one.
+    Ok(bytes.first_chunk().map_or(0, |number| u64::from_le_bytes(*number)))
 }
 
 /// So that what was accepted before does not run beside what is measured next.
