@@ -59,7 +59,7 @@ impl Callbacks {
         Deliverer {
             records: Arc::new(records),
             keys: self.keys.clone(),
-            policy: self.settings.policy(),
+            policy: self.settings.policy().of_promises(),
             when: self.settings.eywa,
             post: Post { network: Arc::new(ThisMachine), tls: Tls::of_the_system().ok() },
             figures: self.figures.clone(),

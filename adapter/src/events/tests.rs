@@ -224,3 +224,12 @@ fn keys() -> SealingKeys {
 
 const LAMBDA: &str = "lambda.events";
 const CALLBACKS: &str = "stayput-callbacks";
+
+#[tokio::test]
+async fn what_is_no_page_is_refused() {
+    let (_folder, events) = open();
+    for text in ["x", "6-0-0"] {
+        let refused = View::Here(events.clone()).list(Filter::default(), Some(text), 10).await;
+        assert!(matches!(refused, Err(ViewError::Page(_))), "{text}");
+    }
+}

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 import urllib.parse
 
 import boto3
@@ -202,6 +203,15 @@ def outlast_polls(sqs, url):
     sqs.delete_message(QueueUrl=url, ReceiptHandle=received[0]["ReceiptHandle"])
 
 
+def until(look):
+    """What `look` finds once it finds something: a post is answered before what became of it is written down."""
+    deadline = time.monotonic() + 60
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            raise SystemExit("nothing was found in a minute")
+    return found
+
+
 def tag_of(record, calls):
     return calls[json.loads(record["body"])["requestPayload"]["requestContext"]["requestId"]]
 
@@ -245,6 +255,13 @@ def main():
             answer.read()
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}
 
+        def events(*words):
+            """Exit code and answer of `stayput events …`, or of `stayput logs …`, at the gateway's admin listener."""
+            verb = [] if words[0] == "logs" else ["events"]
+            asked = subprocess.run([STAYPUT, "--json", *verb, *words, "--admin", gateway["admin"]],
+                                   env=environment, cwd=FOLDER, capture_output=True, text=True)
+            return asked.returncode, json.loads(asked.stdout or "null")
+
         openfaas = {"Authorization": f"Bearer {CALLER}"}
         with running(["deliver"], environment):
             dialects = {
@@ -265,11 +282,20 @@ def main():
             ids = [next_callback()[1]["webhook-id"] for _ in range(2)]
             check("a receiver that was down for a moment: told again, by the same id", ids, [accepted["x-call-id"]] * 2)
 
-            call("/async-function/works", openfaas, "410/gone")
+            gone = call("/async-function/works", openfaas, "410/gone")[1]["x-call-id"]
             next_callback()
-            [letter] = dead(sqs, dead_letters)
-            check("a receiver that is gone: a dead letter with its reason",
-                  letter["MessageAttributes"]["reason"]["StringValue"], "the receiver is gone for good: 410")
+            [event] = until(lambda: events("list", "--state", "dead")[1])
+            check("a receiver that is gone: dead, with the reason",
+                  (event["id"], event["function"], event["last_error"]), (gone, "works", "the receiver is gone for good: 410"))
+            check("sent again: by the operator", events("redrive", gone)[1]["done"], [gone])
+            told, headers, _ = next_callback()
+            check("sent again: said so", (told, headers["webhook-id"], headers["x-redrive"]), ("/410/gone", gone, "1"))
+            check("sent again: delivered", until(lambda: events("list", "--state", "delivered", "--since", "1h")[1]
+                                                 and events("show", gone)[1])[0]["state"] in ("delivering", "delivered"), True)
+            check("what Lambda has queued is not visible", events("list", "--state", "running")[0], 2)
+            check("what Lambda has queued is not cancelled", events("cancel", gone)[0], 2)
+            check("what happened is told", events("logs", gone)[1][0]["timeline"][-1]["text"],
+                  "the receiver is gone for good: 410")
 
             again = {**openfaas, "Idempotency-Key": "the-same"}
             first, second = (call("/async-function/works", again, "204/once") for _ in range(2))

@@ -24,9 +24,7 @@ fn questions_and_orders_are_understood() {
 #[test]
 fn what_is_not_understood_is_refused_and_not_taken_for_everything() {
     let bad = Err(StatusCode::BAD_REQUEST);
-    for query in
-        ["functoin=x", "state=done", "since=yesterday", "limit=0", "limit=501"]
-    {
+    for query in ["functoin=x", "state=done", "since=yesterday", "limit=0", "limit=501"] {
         check(&Method::GET, "", query, &bad);
     }
     check(&Method::POST, "/purge", "", &bad);
