@@ -24,11 +24,11 @@ impl Own {
         Self { functions: functions.collect(), secret }
     }
 
-    /// What the file says and the dev key; without a file, everything for everyone who runs `dev`. A file that names keys
+    /// What the file says and the dev key; without rows in it, everything for everyone who runs `dev`. A file that names keys
     /// only leaves the functions their own names.
     pub(super) fn rules(&self, rows: Option<Rows>) -> Rules {
         let functions = self.functions.iter().map(|(name, timeout)| (name.as_str(), *timeout));
-        match rows {
+        match rows.filter(Rows::has_any) {
             Some(Rows { table, mut keys }) => {
                 keys.push(dev::own_key(&self.secret));
                 let table = if table.is_empty() { dev::own_names(functions) } else { table };
