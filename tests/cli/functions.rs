@@ -132,5 +132,5 @@ fn what_stands_in_the_way_is_said_with_what_to_do() {
     check(&CREDENTIALS[..2], "functions", 2, "no region; write --region");
     let closed = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     check(&CREDENTIALS, &format!("functions --endpoint http://{closed}"), 3, "could not be reached");
-    check(&CREDENTIALS, "functions --endpoint nowhere", 2, "--endpoint: not the URL of a Lambda service");
+    check(&CREDENTIALS, "functions --endpoint nowhere", 2, "--endpoint: not the URL of a service");
 }

@@ -53,7 +53,8 @@ pub(super) struct Embedded {
     logs: LogSink,
     servers: JoinSet<()>,
     /// Ends with this.
-    _beside: JoinSet<()>,
+    #[cfg(feature = "aws")]
+    _sending_on: JoinSet<()>,
 }
 
 impl Embedding {
@@ -161,12 +162,13 @@ impl Embedding {
             let service = service.clone();
             servers.spawn(async move { service.serve(listener).await });
         }
-        let mut beside = JoinSet::new();
-        #[cfg(feature = "aws")]
-        if let Some(forwarder) = self.forwarder {
-            beside.spawn(send_on(forwarder));
-        }
-        Ok(Embedded { service, logs, servers, _beside: beside })
+        Ok(Embedded {
+            service,
+            logs,
+            servers,
+            #[cfg(feature = "aws")]
+            _sending_on: self.forwarder.into_iter().map(send_on).collect(),
+        })
     }
 }
 
