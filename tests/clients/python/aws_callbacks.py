@@ -245,9 +245,9 @@ def main():
         _, lambdas = stack.enter_context(running(["lambda", "--listen", "127.0.0.1:0", "--data-dir", "lambda"], environment))
         environment["AWS_ENDPOINT_URL_LAMBDA"] = lambdas["lambda"]
         _, gateway = stack.enter_context(running(["serve", "--config", "serve.toml", "--data-dir", "serve"], environment))
-        netloc = urllib.parse.urlsplit(gateway["gateway"]).netloc
 
         def call(path, headers, tag):
+            netloc = urllib.parse.urlsplit(gateway["gateway"]).netloc
             connection = http.client.HTTPConnection(netloc, timeout=30)
             wanted = {"X-Callback-Url": f"http://127.0.0.1:{receiver.server_port}/{tag}"}
             connection.request("POST", path, "work", {**headers, **wanted})
@@ -338,6 +338,18 @@ def main():
         swept = lambda_client.invoke(FunctionName="deliverer", Payload=json.dumps({"detail-type": "Scheduled Event"}))
         check("a scheduled event sweeps", swept.get("FunctionError"), None)
         check("nothing came besides", Receiver.arrived.qsize(), 0)
+
+        # A gateway that remembers on its own machine delivers itself. It knows nothing of what others were promised.
+        sqs.purge_queue(QueueUrl=callbacks)
+        alone = {**environment, "STAYPUT_AWS_LEDGER": ""}
+        with running(["serve", "--config", "serve.toml", "--data-dir", "alone"], alone) as (_, gateway):
+            accepted = call("/async-function/works", openfaas, "503,204/alone")[1]
+            ids = [next_callback()[1]["webhook-id"] for _ in range(2)]
+            check("alone: told, and told again", ids, [accepted["x-call-id"]] * 2)
+            lost = call("/async-function/works/large", openfaas, "204/vanished")[1]
+            told, headers, _ = next_callback()
+            check("alone: an outcome that never comes", (told, headers["x-function-status"], headers["webhook-id"]),
+                  ("/204/vanished", "502", lost["x-call-id"]))
     finish()
 
 
