@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use http::HeaderValue;
 use sha2::{Digest, Sha256};
 use stayput_core::{
     Call, Dialect, Exchange, Invocation, Rejection,
@@ -44,6 +45,8 @@ pub enum Admittance {
 pub struct Pending {
     reserved: Option<(ScopedKey, Reservation)>,
     promised: Option<(Uuid, Promise)>,
+    /// Lambda's own id of the call.
+    lambda_id: Option<String>,
 }
 
 impl Acceptance {
@@ -118,7 +121,7 @@ impl Acceptance {
     /// # Errors
     /// That it was taken cannot be remembered: whoever asks again makes the same call again.
     pub async fn settle(&self, pending: Pending, invoked: Result<(), &Rejection>) -> Result<(), Rejection> {
-        let Pending { reserved, promised } = pending;
+        let Pending { reserved, promised, lambda_id } = pending;
         let ledger = &self.ledger;
         match invoked {
             Ok(()) => {
@@ -128,7 +131,7 @@ impl Acceptance {
                 };
                 let invoked = async {
                     let Some((call, promise)) = promised else { return Ok(()) };
-                    ledger.invoked(call, &promise).await
+                    ledger.invoked(call, &promise, lambda_id).await
                 };
                 tokio::try_join!(made, invoked).map(drop).map_err(|error| unknown(&error))
             }
@@ -150,7 +153,12 @@ impl Acceptance {
 
 impl Pending {
     pub fn of(reserved: Option<(ScopedKey, Reservation)>) -> Self {
-        Self { reserved, promised: None }
+        Self { reserved, ..Self::default() }
+    }
+
+    /// Lambda has taken the call, under this id of its own.
+    pub fn taken_as(&mut self, lambda_id: Option<HeaderValue>) {
+        self.lambda_id = lambda_id.and_then(|id| id.to_str().ok().map(str::to_owned));
     }
 }
 

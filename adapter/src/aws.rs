@@ -16,12 +16,14 @@ mod credentials;
 mod dynamodb;
 mod endpoint;
 mod json;
+mod logs;
 mod sqs;
 
 pub use account::{Account, SetupError};
 pub use dynamodb::DynamoTable;
 pub use endpoint::EndpointError;
 pub use json::ServiceError;
+pub use logs::{CloudWatchLogs, Line};
 pub use sqs::{LONG_POLL, MAX_BATCH, MAX_VISIBILITY, Message, Sqs, Tally};
 
 /// Reads the SDK's variables and files; asks nobody over the network.

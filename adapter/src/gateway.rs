@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header, request};
-use lambda_protocol::quotas::SYNC_RESPONSE_BYTES;
+use lambda_protocol::{invoke::X_AMZN_REQUEST_ID, quotas::SYNC_RESPONSE_BYTES};
 use stayput_core::{
     Blame, Call, Dialect, Exchange, Invocation, Mode, Outcome, Rejection, RenderedBody,
     admission::{self, Admitted, Desk},
@@ -149,7 +149,7 @@ impl Gateway {
         let (invoke, payload) = translate::encode(dialect, exchange, invocation, body, None)?;
         let answer = self.ask(invocation, invoke, payload).await;
         self.telemetry.called(answer.as_ref().err());
-        let (outcome, body) =
+        let Reached { outcome, body, .. } =
             answer.inspect_err(|rejection| tell_operator(exchange, invocation, rejection))?;
         share.exchange_for(body.buffered_bytes())?;
         Ok(Answered { id: exchange.id, outcome, body: Body::passing(body).holding(share) })
@@ -184,7 +184,9 @@ impl Gateway {
             acceptance.remember(exchange, ticket, &mut pending).await?;
             let answer = self.ask(invocation, invoke, payload).await;
             self.telemetry.called(answer.as_ref().err());
-            answer.inspect_err(|rejection| tell_operator(exchange, invocation, rejection)).map(|_| ())
+            let reached = answer.inspect_err(|rejection| tell_operator(exchange, invocation, rejection))?;
+            pending.taken_as(reached.lambda_id);
+            Ok(())
         }
         .await;
         acceptance.settle(pending, invoked.as_ref().copied()).await?;
@@ -215,17 +217,18 @@ impl Gateway {
         invocation: &Invocation,
         invoke: request::Parts,
         payload: Bytes,
-    ) -> Result<(Outcome, ReplyBody), Rejection> {
+    ) -> Result<Reached, Rejection> {
         let limit = invocation.function.timeout;
         let answer = async {
             let reply = self.backend.call(invoke, payload).await.map_err(|error| unanswered(&error))?;
+            let lambda_id = reply.head.headers.get(X_AMZN_REQUEST_ID).cloned();
             if let Some(outcome) = translate::decode_head(invocation, &reply.head) {
-                return Ok((outcome, reply.body));
+                return Ok(Reached { outcome, body: reply.body, lambda_id });
             }
             let whole = reply.body.collect(SYNC_RESPONSE_BYTES).await.map_err(|error| unanswered(&error))?;
             let whole = whole.ok_or(Rejection::AnswerTooLarge { limit: SYNC_RESPONSE_BYTES })?;
             let (outcome, body) = translate::decode(invocation, &reply.head, whole)?;
-            Ok((outcome, ReplyBody::Whole(body)))
+            Ok(Reached { outcome, body: ReplyBody::Whole(body), lambda_id })
         };
         tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
             Err(Rejection::Deadline { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) })
@@ -365,6 +368,14 @@ fn unanswered(error: &BackendError) -> Rejection {
         BackendError::Unreachable(_) | BackendError::NoCredentials => Rejection::Unreachable,
         BackendError::Broken(_) | BackendError::Stalled => Rejection::AnswerLost,
     }
+}
+
+/// What came back from Lambda.
+struct Reached {
+    outcome: Outcome,
+    body: ReplyBody,
+    /// Lambda's own id of the call.
+    lambda_id: Option<HeaderValue>,
 }
 
 /// What came back from the function.

@@ -15,7 +15,9 @@ use super::{
     dynamodb::DynamoTable,
     endpoint::{self, EndpointError},
     json::{JsonService, signed},
-    lambda_client, sdk_config,
+    lambda_client,
+    logs::CloudWatchLogs,
+    sdk_config,
     sqs::Sqs,
 };
 use crate::{
@@ -95,10 +97,24 @@ impl Account {
     /// # Errors
     /// DynamoDB's endpoint is none.
     pub async fn table(&self, name: &str) -> Result<DynamoTable, SetupError> {
-        let config = sdk_config(&AwsSettings { endpoint: None, ..self.settings.clone() }).await;
-        let origin = endpoint::of_dynamodb(&config).await?;
-        let client = self.client(signed("dynamodb"), origin)?;
+        let client = self.other("DynamoDB", "dynamodb").await?;
         Ok(DynamoTable::new(JsonService::new(client, "DynamoDB_20120810"), name.to_owned()))
+    }
+
+    /// What functions wrote.
+    ///
+    /// # Errors
+    /// The endpoint of CloudWatch Logs is none.
+    pub async fn logs(&self) -> Result<CloudWatchLogs, SetupError> {
+        let client = self.other("CloudWatch Logs", "logs").await?;
+        Ok(CloudWatchLogs::new(JsonService::older(client, "Logs_20140328")))
+    }
+
+    /// A service that is called `word` by its hosts and in signatures, and `service_id` by the SDK.
+    async fn other(&self, service_id: &str, word: &'static str) -> Result<Lean, SetupError> {
+        let config = sdk_config(&AwsSettings { endpoint: None, ..self.settings.clone() }).await;
+        let origin = endpoint::of_other(&config, service_id, word).await?;
+        self.client(signed(word), origin)
     }
 
     /// To be polled as long as any of its services is used: renews what calls are signed with.

@@ -24,17 +24,22 @@ pub(super) async fn of_lambda(config: &SdkConfig) -> Result<Origin, EndpointErro
     parse(&resolve(config, configured(config, "Lambda")).await?)
 }
 
-/// By the rules of Lambda, whose hosts are called as DynamoDB's are but for the first word: FIPS, dual stack and the
-/// partition's domain are alike. `config` has no endpoint of our settings, which are Lambda's.
+/// By the rules of Lambda, whose hosts are called as those of others but for the first word: FIPS, dual stack and the
+/// partition's domain are alike. `service_id` is the SDK's name for the service, `word` the first of its host.
+/// `config` has no endpoint of our settings, which are Lambda's.
 ///
 /// # Errors
 /// As [`of_lambda`].
-pub(super) async fn of_dynamodb(config: &SdkConfig) -> Result<Origin, EndpointError> {
-    if let Some(url) = configured(config, "DynamoDB") {
+pub(super) async fn of_other(
+    config: &SdkConfig,
+    service_id: &str,
+    word: &str,
+) -> Result<Origin, EndpointError> {
+    if let Some(url) = configured(config, service_id) {
         return parse(&url);
     }
     let url = resolve(config, None).await?;
-    parse(&url.replacen("://lambda", "://dynamodb", 1))
+    parse(&url.replacen("://lambda", &format!("://{word}"), 1))
 }
 
 async fn resolve(config: &SdkConfig, configured: Option<String>) -> Result<String, EndpointError> {

@@ -1,7 +1,7 @@
 //! A service that speaks AWS's JSON protocol, over the client of the hot calls: one `POST` to `/` for each operation.
 //!
 //! Every operation that is asked for this way may be sent twice: it changes nothing, or the same again, or says under
-//! which condition it does. Source: Smithy specification, "AWS JSON 1.0 protocol".
+//! which condition it does. Source: Smithy specification, "AWS JSON 1.0 protocol" and 1.1.
 
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ pub(super) struct JsonService {
     client: lean::Lean,
     /// What stands before the operation's name.
     target: &'static str,
+    content_type: HeaderValue,
 }
 
 /// Why an operation was not done, or is not known to be.
@@ -61,7 +62,12 @@ struct Refusal {
 
 impl JsonService {
     pub(super) fn new(client: lean::Lean, target: &'static str) -> Self {
-        Self { client, target }
+        Self { client, target, content_type: AMZ_JSON }
+    }
+
+    /// One of the older services, which differ in that.
+    pub(super) fn older(client: lean::Lean, target: &'static str) -> Self {
+        Self { content_type: AMZ_JSON_1_1, ..Self::new(client, target) }
     }
 
     /// Does one operation. `patience` is for one answer; throttled and broken attempts are made again.
@@ -99,7 +105,7 @@ impl JsonService {
         let target = format!("{}.{operation}", self.target);
         let (mut head, ()) = Request::new(()).into_parts();
         head.method = Method::POST;
-        head.headers.insert(header::CONTENT_TYPE, AMZ_JSON);
+        head.headers.insert(header::CONTENT_TYPE, self.content_type.clone());
         head.headers.insert(X_AMZ_TARGET, target.try_into().expect("names are visible ASCII"));
         let asked = async {
             let reply = self.client.call(head, input).await?;
@@ -167,6 +173,7 @@ const THROTTLED: [&str; 8] = [
 ];
 
 const AMZ_JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
+const AMZ_JSON_1_1: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const X_AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 /// As the SDKs do by default.

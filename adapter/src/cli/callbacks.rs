@@ -10,7 +10,7 @@ use stayput_core::token::SealingKeys;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
-    aws::{Account, SetupError, Sqs},
+    aws::{Account, CloudWatchLogs, SetupError, Sqs},
     config::CallbackSettings,
     deliverer::{Deliverer, Figures, Post, Removal, SqsRecords, ThisMachine},
     events::{Promises, View},
@@ -23,6 +23,7 @@ use crate::{
 pub(super) struct Callbacks {
     queue: Arc<Sqs>,
     dead_letters: Arc<Sqs>,
+    logs: Arc<CloudWatchLogs>,
     ledger: Ledger,
     settings: CallbackSettings,
     keys: SealingKeys,
@@ -34,7 +35,7 @@ impl Callbacks {
     ///
     /// # Errors
     /// A queue's URL is none.
-    pub(super) fn find(
+    pub(super) async fn find(
         account: &Account,
         settings: &CallbackSettings,
         ledger: Ledger,
@@ -46,7 +47,8 @@ impl Callbacks {
         };
         let queue = Arc::new(account.queue(&queue.to_string())?);
         let dead_letters = Arc::new(account.queue(&dead_letters.to_string())?);
-        Ok(Some(Self { queue, dead_letters, ledger, settings: settings.clone(), keys, figures }))
+        let logs = Arc::new(account.logs().await?);
+        Ok(Some(Self { queue, dead_letters, logs, ledger, settings: settings.clone(), keys, figures }))
     }
 
     pub(super) fn deliverer(&self, removal: Removal) -> Deliverer {
@@ -73,6 +75,7 @@ impl Callbacks {
             ledger: self.ledger.clone(),
             queue: Arc::clone(&self.queue),
             dead_letters: Arc::clone(&self.dead_letters),
+            logs: Arc::clone(&self.logs),
             keys: self.keys.clone(),
         })
     }

@@ -106,7 +106,8 @@ async fn find(
         let account = Account::find(&config.aws).await?;
         let table = account.table(config.aws.ledger.as_deref().unwrap_or_default()).await?;
         let ledger = Ledger::new(Arc::new(table));
-        let callbacks = Callbacks::find(&account, &config.callback, ledger, keys, metrics.callbacks.clone())?;
+        let callbacks =
+            Callbacks::find(&account, &config.callback, ledger, keys, metrics.callbacks.clone()).await?;
         Ok((account, callbacks.expect("the settings name a queue")))
     };
     found.await.map_err(|cause: SetupError| {

@@ -110,7 +110,7 @@ async fn run(
     };
     let figures = station.telemetry.metrics.callbacks.clone();
     let callbacks =
-        Callbacks::find(&account, &config.callback, ledger.clone(), sealing_keys.clone(), figures);
+        Callbacks::find(&account, &config.callback, ledger.clone(), sealing_keys.clone(), figures).await;
     let callbacks = callbacks.map_err(|cause| unreachable(&cause))?;
     station.acceptance = Some(Acceptance {
         rules: match &callbacks {

@@ -2,7 +2,11 @@
 //!
 //! What Lambda does with a call between the 202 and its record is seen by nobody: its own queue tells nothing.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use lambda_protocol::{destination::DestinationRecord, function::FunctionRef, http_event::Ticketed};
 use stayput_core::token::SealingKeys;
@@ -13,7 +17,7 @@ use super::{
     view::{ViewError, Viewed, broken},
 };
 use crate::{
-    aws::{Message, Sqs, Tally},
+    aws::{CloudWatchLogs, Line, Message, Sqs, Tally},
     ledger::{Ledger, Promise, Standing},
     metrics::Depth,
     timelines::{Entry, Timeline, What},
@@ -25,6 +29,7 @@ pub struct Promises {
     pub ledger: Ledger,
     pub queue: Arc<Sqs>,
     pub dead_letters: Arc<Sqs>,
+    pub logs: Arc<CloudWatchLogs>,
     /// Have sealed the tickets.
     pub keys: SealingKeys,
 }
@@ -62,12 +67,28 @@ impl Promises {
     }
 
     pub(super) async fn calls(&self, id: &str) -> Result<Vec<Call>, ViewError> {
-        let tell = |(call, promise): (Uuid, Promise)| {
-            let timeline = timeline(&promise);
-            let event = Event::of_promise(call, &promise, &self.keys);
-            Call::new(call.to_string(), &timeline, vec![event])
-        };
-        Ok(self.remembered(id).await?.map(tell).into_iter().collect())
+        let Some((call, promise)) = self.remembered(id).await? else { return Ok(Vec::new()) };
+        let event = Event::of_promise(call, &promise, &self.keys);
+        let mut entries = entries(&promise);
+        if let Some(lambda_id) = &promise.lambda_id {
+            entries.extend(self.written(&event.function, lambda_id, promise.accepted).await);
+        }
+        entries.sort_by_key(|entry| entry.at);
+        let mut timeline = Timeline::default();
+        entries.into_iter().for_each(|entry| timeline.push(entry));
+        Ok(vec![Call::new(call.to_string(), &timeline, vec![event])])
+    }
+
+    /// The function's log; where it cannot be read, that.
+    async fn written(&self, function: &str, lambda_id: &str, since: SystemTime) -> Vec<Entry> {
+        let entry = |Line { at, text }| Entry { at, what: What::Log, text };
+        match self.logs.of_call(function, lambda_id, since).await {
+            Ok(lines) => lines.into_iter().map(entry).collect(),
+            Err(error) => {
+                let text = format!("(the log in CloudWatch Logs cannot be read: {error})");
+                vec![entry(Line { at: since, text })]
+            }
+        }
     }
 
     pub(super) async fn steer(&self, id: &str, act: Act) -> Result<Steered, ViewError> {
@@ -193,14 +214,13 @@ fn check_act(act: Act) -> Result<(), ViewError> {
 }
 
 /// What the ledger remembers of what happened.
-fn timeline(promise: &Promise) -> Timeline {
-    let mut timeline = Timeline::default();
+fn entries(promise: &Promise) -> Vec<Entry> {
     let text = format!("its outcome must be here by {}", super::event::rfc3339(promise.overdue));
-    timeline.push(Entry { at: promise.accepted, what: What::Received, text });
-    for failed in &promise.failures {
-        timeline.push(Entry { at: failed.at, what: What::Callback, text: failed.how.clone() });
-    }
-    timeline
+    let received = Entry { at: promise.accepted, what: What::Received, text };
+    let failures = promise.failures.iter();
+    let failures =
+        failures.map(|failed| Entry { at: failed.at, what: What::Callback, text: failed.how.clone() });
+    std::iter::once(received).chain(failures).collect()
 }
 
 const NOT_VISIBLE: &str =

@@ -23,6 +23,8 @@ pub struct Promise {
     /// Before that no post is tried.
     #[serde(with = "milliseconds::optional")]
     pub next_try: Option<SystemTime>,
+    /// Lambda's own id of the call, by which the function's log is found.
+    pub lambda_id: Option<String>,
     /// It was dead, and somebody had it begin anew.
     pub is_redriven: bool,
     /// The last ones, the latest at the end.
@@ -63,13 +65,15 @@ impl Promise {
             overdue: accepted + patience,
             attempts: 0,
             next_try: None,
+            lambda_id: None,
             is_redriven: false,
             failures: Vec::new(),
         }
     }
 
     /// Lambda has taken the call. Its outcome may be here before the word of that.
-    pub fn invoked(&mut self) {
+    pub fn invoked(&mut self, lambda_id: Option<String>) {
+        self.lambda_id = lambda_id.or_else(|| self.lambda_id.take());
         if self.standing == Standing::Accepted {
             self.standing = Standing::Invoked;
         }
@@ -232,7 +236,7 @@ mod tests {
     fn somebody_looks_for_a_promise_until_its_outcome_is_here() {
         let mut promise = fresh();
         assert_eq!(promise.alarm(), Alarm::Set(at(60)));
-        promise.invoked();
+        promise.invoked(None);
         assert_eq!((promise.standing, promise.alarm()), (Standing::Invoked, Alarm::Set(at(60))));
         promise.failed("503".to_owned(), at(5), at(10));
         assert_eq!(
@@ -248,7 +252,7 @@ mod tests {
         let mut promise = fresh();
         promise.delivered();
         let delivered = promise.clone();
-        promise.invoked();
+        promise.invoked(None);
         promise.failed("503".to_owned(), at(5), at(10));
         promise.buried("gone".to_owned(), at(6));
         promise.untold();
@@ -261,7 +265,7 @@ mod tests {
     fn an_outcome_may_be_here_before_the_word_that_lambda_has_the_call() {
         let mut promise = fresh();
         promise.failed("503".to_owned(), at(1), at(5));
-        promise.invoked();
+        promise.invoked(None);
         assert_eq!(promise.standing, Standing::Delivering);
     }
 

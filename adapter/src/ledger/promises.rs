@@ -33,17 +33,22 @@ impl Ledger {
         self.change(call, |known| Some(known.unwrap_or_else(|| promise.clone()))).await
     }
 
-    /// Lambda has the call that `promise` was made for.
-    pub async fn invoked(&self, call: Uuid, promise: &Promise) -> Result<(), LedgerError> {
+    /// Lambda has the call that `promise` was made for, under this id of its own.
+    pub async fn invoked(
+        &self,
+        call: Uuid,
+        promise: &Promise,
+        lambda_id: Option<String>,
+    ) -> Result<(), LedgerError> {
         let mut invoked = promise.clone();
-        invoked.invoked();
+        invoked.invoked(lambda_id.clone());
         let unchanged = When::Equals(promise.encode().into());
         if self.table.put(&name(call), invoked.cell(), unchanged).await? {
             return Ok(());
         }
         let step = |known: Option<Promise>| {
             let mut known = known.unwrap_or_else(|| promise.clone());
-            known.invoked();
+            known.invoked(lambda_id.clone());
             Some(known)
         };
         self.change(call, step).await

@@ -60,7 +60,7 @@ async fn a_promise_is_looked_for_from_the_time_on_at_which_its_outcome_should_be
         for (call, patience) in [(lost, 60), (late, 120), (told, 60)] {
             let promise = Promise::new("ticket".to_owned(), now, Duration::from_secs(patience));
             ledger.promise(call, &promise).await.unwrap();
-            ledger.invoked(call, &promise).await.unwrap();
+            ledger.invoked(call, &promise, None).await.unwrap();
         }
         let unknown = || unreachable!("it is remembered");
         ledger.settle(told, unknown, Promise::delivered).await.unwrap();

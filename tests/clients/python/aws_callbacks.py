@@ -203,6 +203,18 @@ def outlast_polls(sqs, url):
     sqs.delete_message(QueueUrl=url, ReceiptHandle=received[0]["ReceiptHandle"])
 
 
+def write_log(logs, call):
+    """As Lambda would, whose id of a call is ours where the embedded one plays it; among what other calls wrote."""
+    group, stream = "/aws/lambda/works", "2026/01/31/[$LATEST]0123456789abcdef"
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    now = int(time.time() * 1000)
+    lines = ["START RequestId: another", "another's", "END RequestId: another",
+             f"START RequestId: {call}", "working", f"END RequestId: {call}", "START RequestId: a third"]
+    logs.put_log_events(logGroupName=group, logStreamName=stream,
+                        logEvents=[{"timestamp": now + n, "message": line} for n, line in enumerate(lines)])
+
+
 def until(look):
     """What `look` finds once it finds something: a post is answered before what became of it is written down."""
     deadline = time.monotonic() + 60
@@ -229,6 +241,7 @@ def main():
         "STAYPUT_AWS_LEDGER": TABLE,
         "STAYPUT_GATEWAY_KEY": secrets.token_hex(32),
         "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
+        "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": endpoint,
     }
     environment = {**os.environ, **shared, "STAYPUT_ADMIN_LISTEN": "127.0.0.1:0", "STAYPUT_LISTEN": "127.0.0.1:0",
                    "STAYPUT_LAMBDA_SQS_ENDPOINT": endpoint, "STAYPUT_LAMBDA_WAIT_SCALE": "0.001"}
@@ -294,8 +307,10 @@ def main():
                                                  and events("show", gone)[1])[0]["state"] in ("delivering", "delivered"), True)
             check("what Lambda has queued is not visible", events("list", "--state", "running")[0], 2)
             check("what Lambda has queued is not cancelled", events("cancel", gone)[0], 2)
-            check("what happened is told", events("logs", gone)[1][0]["timeline"][-1]["text"],
-                  "the receiver is gone for good: 410")
+            write_log(boto3.client("logs", endpoint_url=endpoint), gone)
+            told = [line["text"] for line in events("logs", gone)[1][0]["timeline"]][1:]
+            check("what happened is told, and what the function wrote", told,
+                  ["the receiver is gone for good: 410", f"START RequestId: {gone}", "working", f"END RequestId: {gone}"])
 
             again = {**openfaas, "Idempotency-Key": "the-same"}
             first, second = (call("/async-function/works", again, "204/once") for _ in range(2))
