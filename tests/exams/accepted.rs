@@ -105,8 +105,9 @@ async fn until_idle(laptop: &Laptop) -> io::Result<()> {
         ("stayput-callbacks", "waiting"),
         ("stayput-callbacks", "leased"),
     ] {
+        let mut looks = tokio::time::interval(Duration::from_millis(100));
         while laptop.rows(queue, state).await? > 0 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            looks.tick().await;
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use stayput_core::{
 
 use super::{
     mistake::{Mistakes, quoted},
-    settings::{CallbackSettings, Value},
+    settings::{CallbackSettings, Value, both},
 };
 
 impl CallbackSettings {
@@ -32,14 +32,8 @@ impl CallbackSettings {
 
     /// Both queues or neither: what cannot be delivered has to lie somewhere.
     pub(super) fn check_queues(&self, values: &[Value], mistakes: &mut Mistakes) {
-        let (given, missing) = match (&self.queue, &self.dead_letters) {
-            (Some(_), None) => ("queue", "dead_letters"),
-            (None, Some(_)) => ("dead_letters", "queue"),
-            (Some(_), Some(_)) | (None, None) => return,
-        };
-        let value = values.iter().find(|value| value.setting.key == given);
-        let written = &value.expect("every setting has a value").written;
-        mistakes.add(written.mistake(format!("{} without {missing} is no use", quoted(&written.text))));
+        let queues = (("queue", self.queue.is_some()), ("dead_letters", self.dead_letters.is_some()));
+        both(queues.0, queues.1, values, mistakes);
     }
 
     /// What asynchronous calls must keep to, where callbacks are promised. `elsewhere`: Lambda functions whose ends are told to
@@ -131,6 +125,18 @@ mod tests {
         let rules = settings.rules(policy.clone(), BTreeSet::from(["f".to_owned()]));
         assert_eq!((rules.callbacks, rules.callback_event_bytes), (Some(policy), 1_024));
         assert!(rules.elsewhere.contains("f"));
+    }
+
+    #[test]
+    fn a_queue_without_one_for_dead_letters_is_a_mistake() {
+        let url = "https://sqs.eu-central-1.amazonaws.com/123456789012/callbacks";
+        for (given, missing) in [("queue", "dead_letters"), ("dead_letters", "queue")] {
+            let text = format!("[callback]\n{given} = \"{url}\"");
+            let file = SourceFile { name: "stayput.toml".to_owned(), text };
+            let sources = Sources { file: Some(file), ..Default::default() };
+            let told = Config::check(&sources).unwrap_err().to_string();
+            assert!(told.contains(&format!("without {missing} is no use")), "{told}");
+        }
     }
 
     #[test]

@@ -173,15 +173,18 @@ impl GatewaySettings {
 
     /// Both files of TLS or neither.
     pub(super) fn check_tls(&self, values: &[Value], mistakes: &mut Mistakes) {
-        let (given, missing) = match (&self.tls_cert, &self.tls_key) {
-            (Some(_), None) => ("tls_cert", "tls_key"),
-            (None, Some(_)) => ("tls_key", "tls_cert"),
-            (Some(_), Some(_)) | (None, None) => return,
-        };
-        let value = values.iter().find(|value| value.setting.key == given);
-        let written = &value.expect("every setting has a value").written;
-        mistakes.add(written.mistake(format!("{} without {missing} is no use", quoted(&written.text))));
+        both(("tls_cert", self.tls_cert.is_some()), ("tls_key", self.tls_key.is_some()), values, mistakes);
     }
+}
+
+/// Of two settings, by their keys and whether they are given, both must be or neither.
+pub(super) fn both(one: (&str, bool), other: (&str, bool), values: &[Value], mistakes: &mut Mistakes) {
+    let (((given, true), (missing, false)) | ((missing, false), (given, true))) = (one, other) else {
+        return;
+    };
+    let value = values.iter().find(|value| value.setting.key == given);
+    let written = &value.expect("every setting has a value").written;
+    mistakes.add(written.mistake(format!("{} without {missing} is no use", quoted(&written.text))));
 }
 
 // The concurrency is AWS's own for a new account (Lambda developer guide, "Lambda quotas").

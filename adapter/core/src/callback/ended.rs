@@ -45,12 +45,6 @@ impl Ended {
         }
     }
 
-    /// The answer is over what a record can hold, so that it is lost: for who finds a call without a record.
-    pub fn too_large() -> Self {
-        let fault = Fault::response_too_large();
-        Self::Faulted(Failure { function_error: UNHANDLED, kind: fault.kind(), fault, log_result: None })
-    }
-
     /// What the callback says in `X-Function-Status`.
     pub fn status(&self) -> StatusCode {
         match self {
@@ -166,7 +160,6 @@ mod tests {
         check(Condition::RetriesExhausted, None, 500, "");
         check(Condition::EventAgeExceeded, Some(&error("BadWidth")), 503, "");
         check(Condition::ZeroReservedConcurrency, None, 503, "");
-        assert_eq!(Ended::too_large().status(), 502);
     }
 
     fn expected(error_type: &str) -> u16 {
