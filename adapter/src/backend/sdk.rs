@@ -14,7 +14,7 @@ use aws_sdk_lambda::{
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, request, response};
 use lambda_protocol::invoke::{
-    InvocationType, Invoke, InvokeReply, LogType, X_AMZN_REQUEST_ID, X_AMZN_TRACE_ID,
+    InvocationType, Invoke, InvokeReply, LogType, Operation, X_AMZN_REQUEST_ID, X_AMZN_TRACE_ID,
 };
 
 use super::{BackendError, BackendFuture, LambdaBackend, Reply, ReplyBody};
@@ -86,7 +86,7 @@ fn reply(output: InvokeOutput) -> Reply {
         ..InvokeReply::new(status.unwrap_or(StatusCode::BAD_GATEWAY))
     };
     let payload = output.payload.map(Blob::into_inner).unwrap_or_default();
-    Reply { head: head.encode(), body: ReplyBody::Whole(payload.into()) }
+    Reply { head: head.encode(Operation::Invoke), body: ReplyBody::Whole(payload.into()) }
 }
 
 /// An error of Lambda's own, as it was on the wire.

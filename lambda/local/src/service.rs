@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, request};
 use lambda_protocol::{
     api_error::{ApiError, ErrorCode},
     function::Qualifier,
-    invoke::{InvocationType, Invoke, InvokeReply, LogType, X_AMZN_REQUEST_ID},
+    invoke::{InvocationType, Invoke, InvokeReply, LogType, Operation, X_AMZN_REQUEST_ID},
     sigv4::Verifier,
 };
 use tokio::{net::TcpListener, sync::watch};
@@ -252,7 +252,7 @@ impl LocalLambda {
             log_result: answer.log_result,
             trace: Some(traces.caller),
         };
-        Ok(Response::from_parts(head.encode(), answer.payload))
+        Ok(Response::from_parts(head.encode(Operation::Invoke), answer.payload))
     }
 
     /// Answers once the event is durable.
@@ -330,7 +330,7 @@ impl Refused {
 fn bare(kind: InvocationType, request_id: Uuid, trace: Option<HeaderValue>) -> Response<Bytes> {
     let request_id = Some(id_header(request_id));
     let reply = InvokeReply { request_id, trace, ..InvokeReply::new(kind.success()) };
-    Response::from_parts(reply.encode(), Bytes::new())
+    Response::from_parts(reply.encode(Operation::Invoke), Bytes::new())
 }
 
 fn given_trace(invoke: &Invoke) -> Option<&str> {

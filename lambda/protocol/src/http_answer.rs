@@ -9,6 +9,8 @@ use http::{HeaderMap, StatusCode};
 mod decode;
 mod encode;
 
+pub(crate) use decode::Members;
+
 /// An HTTP answer, as a function gives it and as a caller gets it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HttpAnswer {

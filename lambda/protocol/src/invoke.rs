@@ -1,4 +1,5 @@
-//! `Invoke`: the request head, the reply head, both directions. Bodies are bytes that pass beside them.
+//! `Invoke` and `InvokeWithResponseStream`: the request head, the reply head, both directions. Bodies are bytes that pass
+//! beside them.
 
 use std::fmt::Write;
 
@@ -11,14 +12,16 @@ use uuid::Uuid;
 
 use crate::{
     api_error::{ApiError, ErrorCode},
+    event_stream::EVENT_STREAM,
     function::{FunctionRef, MAX_REF_BYTES, Qualifier},
     quotas::CLIENT_CONTEXT_BYTES,
     validation::{self, Violation},
 };
 
-/// Everything of one `Invoke` request but its payload.
+/// Everything of one such request but its payload.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Invoke {
+    pub operation: Operation,
     pub function: FunctionRef,
     /// From `?Qualifier=`; the one inside the name is in `function`.
     pub qualifier: Option<Qualifier>,
@@ -35,6 +38,7 @@ impl Invoke {
     /// A synchronous call without a log.
     pub fn new(function: FunctionRef) -> Self {
         Self {
+            operation: Operation::default(),
             function,
             qualifier: None,
             invocation_type: InvocationType::default(),
@@ -68,7 +72,7 @@ impl Invoke {
         head
     }
 
-    /// `None`: not the route of `Invoke`.
+    /// `None`: not the route of either operation.
     ///
     /// Every parameter is judged before the answer: what breaks the model is told together in one
     /// `ValidationException`, and only then come qualifiers that contradict each other and headers that cannot be
@@ -77,11 +81,10 @@ impl Invoke {
         if head.method != Method::POST {
             return None;
         }
-        let label = head.uri.path().strip_prefix(PATH_START)?.strip_suffix(PATH_END)?;
-        if label.is_empty() || label.contains('/') {
-            return None;
-        }
-        Some(read(label, head.uri.query().unwrap_or_default(), &head.headers))
+        let (operation, label) = [Operation::Invoke, Operation::InvokeWithResponseStream]
+            .into_iter()
+            .find_map(|operation| Some((operation, operation.label(head.uri.path())?)))?;
+        Some(read(operation, label, head.uri.query().unwrap_or_default(), &head.headers))
     }
 
     /// The qualifier that counts: the query's, else the name's.
@@ -105,18 +108,59 @@ impl Invoke {
         let mut name = self.function.to_string();
         // A name that is too long stays too long for Lambda, and is never too long for a URI.
         name.truncate(name.floor_char_boundary(2 * MAX_REF_BYTES));
-        let mut target = String::with_capacity(PATH_START.len() + PATH_END.len() + 64 + name.len());
+        let (start, end) = self.operation.path();
+        let mut target = String::with_capacity(start.len() + end.len() + 64 + name.len());
         let written = match &self.qualifier {
-            None => write!(target, "{PATH_START}{}{PATH_END}", label(&name)),
-            Some(qualifier) => write!(
-                target,
-                "{PATH_START}{}{PATH_END}?{QUALIFIER_KEY}={}",
-                label(&name),
-                label(qualifier.as_str())
-            ),
+            None => write!(target, "{start}{}{end}", label(&name)),
+            Some(qualifier) => {
+                write!(target, "{start}{}{end}?{QUALIFIER_KEY}={}", label(&name), label(qualifier.as_str()))
+            }
         };
         written.expect("writing to a String cannot fail");
         Uri::try_from(target).expect("a percent-encoded label of bounded length")
+    }
+}
+
+/// How the answer is to come.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Operation {
+    /// Whole.
+    #[default]
+    Invoke,
+    /// As the function makes it, in an [event stream](crate::event_stream). Synchronous or `DryRun`.
+    InvokeWithResponseStream,
+}
+
+impl Operation {
+    /// What stands before and after the function in a path.
+    fn path(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Invoke => ("/2015-03-31/functions/", "/invocations"),
+            Self::InvokeWithResponseStream => ("/2021-11-15/functions/", "/response-streaming-invocations"),
+        }
+    }
+
+    /// The function in a path of this operation.
+    fn label(self, path: &str) -> Option<&str> {
+        let (start, end) = self.path();
+        let label = path.strip_prefix(start)?.strip_suffix(end)?;
+        (!label.is_empty() && !label.contains('/')).then_some(label)
+    }
+
+    /// Lambda's words for the types that it takes.
+    fn invocation_types(self) -> &'static str {
+        match self {
+            Self::Invoke => "Event, RequestResponse, DryRun",
+            Self::InvokeWithResponseStream => "RequestResponse, DryRun",
+        }
+    }
+
+    /// The content type of an answer of status 200.
+    fn content_type(self) -> HeaderValue {
+        match self {
+            Self::Invoke => HeaderValue::from_static("application/json"),
+            Self::InvokeWithResponseStream => EVENT_STREAM,
+        }
     }
 }
 
@@ -200,12 +244,14 @@ impl InvokeReply {
     }
 
     /// The head, without framing headers.
-    pub fn encode(&self) -> response::Parts {
+    pub fn encode(&self, operation: Operation) -> response::Parts {
         let mut head = Response::new(()).into_parts().0;
         head.status = self.status;
         if self.status == StatusCode::OK {
-            head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            head.headers.insert(X_AMZN_REMAPPED_CONTENT_LENGTH, HeaderValue::from_static("0"));
+            head.headers.insert(CONTENT_TYPE, operation.content_type());
+            if operation == Operation::Invoke {
+                head.headers.insert(X_AMZN_REMAPPED_CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
         }
         let ours = [
             (X_AMZN_REQUEST_ID, &self.request_id),
@@ -248,8 +294,6 @@ const X_AMZN_REMAPPED_CONTENT_LENGTH: HeaderName = HeaderName::from_static("x-am
 /// How `cargo lambda invoke` without `--remote` sends the client context: the JSON itself.
 const LAMBDA_RUNTIME_CLIENT_CONTEXT: HeaderName = HeaderName::from_static("lambda-runtime-client-context");
 
-const PATH_START: &str = "/2015-03-31/functions/";
-const PATH_END: &str = "/invocations";
 const QUALIFIER_KEY: &str = "Qualifier";
 
 /// Everything but RFC 3986's unreserved characters, as AWS's clients encode one label.
@@ -259,7 +303,7 @@ fn label(text: &str) -> impl std::fmt::Display {
     utf8_percent_encode(text, LABEL)
 }
 
-fn read(label: &str, query: &str, headers: &HeaderMap) -> Result<Invoke, ApiError> {
+fn read(operation: Operation, label: &str, query: &str, headers: &HeaderMap) -> Result<Invoke, ApiError> {
     let mut violations = Vec::new();
     let function = FunctionRef::check(&percent_decode_str(label).decode_utf8_lossy());
     let qualifier = qualifier_of(query).map(|text| Qualifier::check(&text)).transpose();
@@ -272,7 +316,7 @@ fn read(label: &str, query: &str, headers: &HeaderMap) -> Result<Invoke, ApiErro
         }
         Some(text)
     };
-    let invocation_type = word(&X_AMZ_INVOCATION_TYPE, "invocationType", "Event, RequestResponse, DryRun");
+    let invocation_type = word(&X_AMZ_INVOCATION_TYPE, "invocationType", operation.invocation_types());
     let log_type = word(&X_AMZ_LOG_TYPE, "logType", "None, Tail");
     let (Ok(function), Ok(qualifier), []) = (function, qualifier, &violations[..]) else {
         return Err(validation::error(&violations));
@@ -283,6 +327,7 @@ fn read(label: &str, query: &str, headers: &HeaderMap) -> Result<Invoke, ApiErro
         return Err(ApiError::qualifier_mismatch());
     }
     Ok(Invoke {
+        operation,
         function,
         qualifier,
         invocation_type: invocation_type.and_then(|word| InvocationType::parse(&word)).unwrap_or_default(),

@@ -7,11 +7,13 @@
 
 pub mod api_error;
 pub mod destination;
+pub mod event_stream;
 pub mod fault;
 pub mod function;
 pub mod http_answer;
 pub mod http_event;
 mod http_json;
+pub mod http_stream;
 pub mod invoke;
 pub mod json;
 pub mod log_tail;

@@ -34,20 +34,10 @@ impl HttpAnswer {
             return Ok(inferred(payload));
         }
         let members = Members::read(payload)?;
-        let Some(status) = members.status_code.or(members.status_code_altair) else {
+        let Some(status) = members.status()? else {
             return Ok(inferred(payload));
         };
-        let status = read_status(status)?;
-        let mut headers = HeaderMap::new();
-        if let Some(json) = members.headers {
-            read_headers(json, &mut headers)?;
-        }
-        if let Some(json) = members.multi_value_headers {
-            read_multi_value_headers(json, &mut headers)?;
-        }
-        if let Some(json) = members.cookies {
-            add(&mut headers, &SET_COOKIE, json);
-        }
+        let mut headers = members.all_headers()?;
         let is_base64 = members.is_base64_encoded.and_then(object::scalar).is_some_and(|flag| flag == "true");
         let body = match members.body {
             Some(json) => read_body(payload, json, is_base64, &mut headers)?,
@@ -59,7 +49,7 @@ impl HttpAnswer {
 
 /// The members of an answer; those that are `null` count as absent.
 #[derive(Default)]
-struct Members<'a> {
+pub(crate) struct Members<'a> {
     status_code: Option<&'a RawValue>,
     status_code_altair: Option<&'a RawValue>,
     headers: Option<&'a RawValue>,
@@ -70,7 +60,7 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    fn read(payload: &'a [u8]) -> Result<Self, HttpAnswerError> {
+    pub(crate) fn read(payload: &'a [u8]) -> Result<Self, HttpAnswerError> {
         let mut members = Self::default();
         object::members(payload, |key, value| {
             let slot = match &*key {
@@ -90,6 +80,25 @@ impl<'a> Members<'a> {
             HttpAnswerError::Shape(place)
         })?;
         Ok(members)
+    }
+
+    pub(crate) fn status(&self) -> Result<Option<StatusCode>, HttpAnswerError> {
+        self.status_code.or(self.status_code_altair).map(read_status).transpose()
+    }
+
+    /// Cookies are among them, as `set-cookie`.
+    pub(crate) fn all_headers(&self) -> Result<HeaderMap, HttpAnswerError> {
+        let mut headers = HeaderMap::new();
+        if let Some(json) = self.headers {
+            read_headers(json, &mut headers)?;
+        }
+        if let Some(json) = self.multi_value_headers {
+            read_multi_value_headers(json, &mut headers)?;
+        }
+        if let Some(json) = self.cookies {
+            add(&mut headers, &SET_COOKIE, json);
+        }
+        Ok(headers)
     }
 }
 

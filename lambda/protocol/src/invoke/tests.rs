@@ -153,12 +153,27 @@ fn cargo_lambdas_bare_client_context_is_taken_too() {
 
 #[test]
 fn a_reply_says_json_only_where_there_is_a_body() {
-    let headers = |status| InvokeReply::new(status).encode().headers;
+    let headers = |status| InvokeReply::new(status).encode(Operation::Invoke).headers;
     let synchronous = headers(StatusCode::OK);
     assert_eq!(synchronous["content-type"], "application/json");
     assert_eq!(synchronous["x-amzn-remapped-content-length"], "0");
     assert!(headers(StatusCode::ACCEPTED).is_empty());
     assert!(headers(StatusCode::NO_CONTENT).is_empty());
+    let streamed = InvokeReply::new(StatusCode::OK).encode(Operation::InvokeWithResponseStream).headers;
+    assert_eq!(streamed["content-type"], "application/vnd.amazon.eventstream");
+    assert_eq!(streamed.len(), 1);
+}
+
+#[test]
+fn a_streamed_call_has_its_own_path_and_is_never_an_event() {
+    let operation = Operation::InvokeWithResponseStream;
+    let invoke = Invoke { operation, ..Invoke::new(FunctionRef::new("hello")) };
+    let target = "/2021-11-15/functions/hello/response-streaming-invocations";
+    assert_eq!(invoke.encode().uri, target);
+    assert_eq!(decode(target, &[]), Ok(invoke));
+    let refused = "ValidationException: 1 validation error detected: Value 'Event' at 'invocationType' failed to satisfy \
+                   constraint: Member must satisfy enum value set: [RequestResponse, DryRun]";
+    check_refused(target, &[("x-amz-invocation-type", "Event")], refused);
 }
 
 #[test]
@@ -178,6 +193,7 @@ proptest! {
     #[test]
     fn a_request_decodes_to_itself(
         name in "[a-zA-Z0-9-_]{1,64}",
+        operation in prop::sample::select(vec![Operation::Invoke, Operation::InvokeWithResponseStream]),
         qualifier in prop::option::of("[a-zA-Z0-9$_-]{1,20}"),
         invocation_type in prop::sample::select(vec![
             InvocationType::RequestResponse, InvocationType::Event, InvocationType::DryRun,
@@ -189,7 +205,10 @@ proptest! {
     ) {
         let qualifier = qualifier.map(|text| Qualifier::parse(&text).unwrap());
         let function = FunctionRef::new(name);
-        let invoke = Invoke { function, qualifier, invocation_type, log_type, client_context, trace, request_id };
+        prop_assume!(operation == Operation::Invoke || invocation_type != InvocationType::Event);
+        let invoke = Invoke {
+            operation, function, qualifier, invocation_type, log_type, client_context, trace, request_id,
+        };
         prop_assert_eq!(Invoke::decode(&invoke.encode()), Some(Ok(invoke)));
     }
 
@@ -201,7 +220,7 @@ proptest! {
     ) {
         let status = StatusCode::from_u16(status).unwrap();
         let reply = InvokeReply { status, request_id, executed_version, function_error, log_result, trace };
-        prop_assert_eq!(InvokeReply::decode(&reply.encode()), Some(reply));
+        prop_assert_eq!(InvokeReply::decode(&reply.encode(Operation::Invoke)), Some(reply));
     }
 
     #[test]
