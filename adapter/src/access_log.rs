@@ -16,7 +16,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use stayput_core::{Blame, Mode, Rejection, Trace};
 use uuid::Uuid;
 
@@ -53,8 +53,17 @@ pub struct Finished<'a> {
     pub trace: Trace<'a>,
 }
 
+/// Bytes of a caller's own id that the log takes.
+const MAX_CALLER_ID_LEN: usize = 128;
+
 /// Stands for the dialect of a path that none answers.
 pub const NO_DIALECT: &str = "-";
+
+/// What a stranger wrote goes into a log only if it cannot be taken for anything else there.
+pub fn fit_for_a_log(value: &HeaderValue) -> Option<&str> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+    value.to_str().ok().filter(|text| text.len() <= MAX_CALLER_ID_LEN && text.bytes().all(fits))
+}
 
 /// The access log. Dropping it writes what is left.
 #[derive(Debug)]

@@ -7,14 +7,23 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
+
+use stayput_core::{
+    Blame,
+    translate::stream::{CutShort, Rest},
+};
 
 use crate::{
     backend::{Arriving, BackendError, ReplyBody},
     buffer::Reservation,
+    ending::Ending,
 };
 
 mod base64;
+mod streamed;
+
+use streamed::Streamed;
 
 /// A response body. Its share of the buffer budget is held until its bytes have been written. An error cuts the
 /// connection: a broken answer never looks like a whole one.
@@ -30,6 +39,25 @@ enum Source {
     /// What is left of it.
     Whole(Bytes),
     Arriving(Box<Arriving>),
+    Streamed(Box<Streamed>),
+}
+
+/// Why an answer that has begun is not whole.
+#[derive(Debug, thiserror::Error)]
+pub enum CutOff {
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    #[error(transparent)]
+    Short(#[from] CutShort),
+}
+
+impl CutOff {
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Short(CutShort::Function { .. }) => Blame::Function,
+            Self::Short(CutShort::Service { .. } | CutShort::Stream(_)) | Self::Backend(_) => Blame::Backend,
+        }
+    }
 }
 
 /// Bytes and their share, so that one is not given back while the other wait to be written.
@@ -53,6 +81,33 @@ impl Body {
         }
     }
 
+    /// What comes of an answer that has begun: its first bytes, what follows them in the event stream and is here, and where the
+    /// rest of that comes from.
+    pub fn streamed(first: Bytes, input: Bytes, rest: Rest, reply: ReplyBody) -> Self {
+        let source = Source::Streamed(Box::new(Streamed::new(first, input, rest, reply)));
+        Self { source, base64: None, share: None }
+    }
+
+    /// Is it still being made? Then `ending` is told when it is over.
+    pub fn tell_at_end(&mut self, ending: impl FnOnce() -> Ending) -> bool {
+        match &mut self.source {
+            Source::Streamed(streamed) => {
+                streamed.told_to(ending());
+                true
+            }
+            Source::Whole(_) | Source::Arriving(_) => false,
+        }
+    }
+
+    /// What of it is in memory. What is still to come is passed on as it comes.
+    pub fn buffered_bytes(&self) -> usize {
+        match &self.source {
+            Source::Whole(bytes) => bytes.len(),
+            Source::Arriving(_) => 0,
+            Source::Streamed(streamed) => streamed.buffered_bytes(),
+        }
+    }
+
     /// The same bytes as base64: padded, without line breaks (RFC 4648 section 4).
     pub fn as_base64(self) -> Self {
         Self { base64: Some(base64::Encoder::default()), ..self }
@@ -63,7 +118,7 @@ impl Body {
         Self { share: Some(share), ..self }
     }
 
-    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BackendError>>> {
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, CutOff>>> {
         match &mut self.source {
             Source::Whole(rest) if rest.is_empty() => Poll::Ready(None),
             Source::Whole(rest) if self.base64.is_some() => {
@@ -71,22 +126,14 @@ impl Body {
                 Poll::Ready(Some(Ok(rest.split_to(cut))))
             }
             Source::Whole(rest) => Poll::Ready(Some(Ok(std::mem::take(rest)))),
-            Source::Arriving(arriving) => loop {
-                let frame = ready!(Pin::new(&mut **arriving).poll_frame(cx));
-                let Some(frame) = frame else { return Poll::Ready(None) };
-                match frame.map(Frame::into_data) {
-                    Ok(Ok(data)) => return Poll::Ready(Some(Ok(data))),
-                    // Trailers: Lambda sends none with a buffered answer.
-                    Ok(Err(_)) => {}
-                    Err(error) => {
-                        tracing::warn!(
-                            error = &error as &dyn std::error::Error,
-                            "an answer had to be cut off"
-                        );
-                        return Poll::Ready(Some(Err(error)));
-                    }
+            Source::Arriving(arriving) => {
+                let piece = ready!(arriving.poll_piece(cx));
+                if let Some(Err(error)) = &piece {
+                    tracing::warn!(error = error as &dyn std::error::Error, "an answer had to be cut off");
                 }
-            },
+                Poll::Ready(piece.map(|piece| piece.map_err(CutOff::from)))
+            }
+            Source::Streamed(streamed) => streamed.poll_bytes(cx),
         }
     }
 }
@@ -99,12 +146,12 @@ impl AsRef<[u8]> for Held {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = BackendError;
+    type Error = CutOff;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BackendError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
         let this = &mut *self;
         loop {
             let piece = ready!(this.poll_source(cx)?);
@@ -130,6 +177,8 @@ impl http_body::Body for Body {
         let at_end = match &self.source {
             Source::Whole(rest) => rest.is_empty(),
             Source::Arriving(arriving) => arriving.is_end_stream(),
+            // Its end is to be heard of.
+            Source::Streamed(_) => false,
         };
         at_end && self.base64.as_ref().is_none_or(base64::Encoder::is_empty)
     }
@@ -138,6 +187,7 @@ impl http_body::Body for Body {
         let raw = match &self.source {
             Source::Whole(rest) => SizeHint::with_exact(rest.len() as u64),
             Source::Arriving(arriving) => arriving.size_hint(),
+            Source::Streamed(_) => SizeHint::default(),
         };
         match (&self.base64, raw.exact()) {
             (None, _) => raw,
@@ -152,6 +202,7 @@ const BASE64_CHUNK_BYTES: usize = 48 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use http_body::Body as _;
     use http_body_util::BodyExt as _;
 
     use super::*;

@@ -7,6 +7,7 @@
 //! Everything that can be decided from the head is decided before a body byte is read.
 
 use std::{
+    future::poll_fn,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -21,16 +22,20 @@ use stayput_core::{
     dialect::Altair,
     limits::Limits,
     token::Tokens,
-    translate,
+    translate::{
+        self,
+        stream::{Beginning, Begun},
+    },
 };
 use uuid::Uuid;
 
 use crate::{
     acceptance::{Acceptance, Admittance, Pending},
-    access_log::{Finished, NO_DIALECT},
+    access_log::{Finished, NO_DIALECT, fit_for_a_log},
     backend::{BackendError, LambdaBackend, ReplyBody},
     body::Body,
     buffer::{BufferBudget, Reservation, discard},
+    ending::{Answering, Ending},
     rules::{LiveRules, Rules},
     telemetry::Telemetry,
     tokens::Endpoint,
@@ -152,7 +157,7 @@ impl Gateway {
         let Reached { outcome, body, .. } =
             answer.inspect_err(|rejection| tell_operator(exchange, invocation, rejection))?;
         share.exchange_for(body.buffered_bytes())?;
-        Ok(Answered { id: exchange.id, outcome, body: Body::passing(body).holding(share) })
+        Ok(Answered { id: exchange.id, outcome, body: body.holding(share) })
     }
 
     /// An asynchronous call: answered once Lambda has it, or had it already.
@@ -222,13 +227,17 @@ impl Gateway {
         let answer = async {
             let reply = self.backend.call(invoke, payload).await.map_err(|error| unanswered(&error))?;
             let lambda_id = reply.head.headers.get(X_AMZN_REQUEST_ID).cloned();
+            if translate::is_stream(invocation, &reply.head) {
+                let (outcome, body) = begin(invocation, reply.body.stalling_after(limit)).await?;
+                return Ok(Reached { outcome, body, lambda_id });
+            }
             if let Some(outcome) = translate::decode_head(invocation, &reply.head) {
-                return Ok(Reached { outcome, body: reply.body, lambda_id });
+                return Ok(Reached { outcome, body: Body::passing(reply.body), lambda_id });
             }
             let whole = reply.body.collect(SYNC_RESPONSE_BYTES).await.map_err(|error| unanswered(&error))?;
             let whole = whole.ok_or(Rejection::AnswerTooLarge { limit: SYNC_RESPONSE_BYTES })?;
             let (outcome, body) = translate::decode(invocation, &reply.head, whole)?;
-            Ok(Reached { outcome, body: ReplyBody::Whole(body), lambda_id })
+            Ok(Reached { outcome, body: Body::whole(body), lambda_id })
         };
         tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
             Err(Rejection::Deadline { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) })
@@ -242,16 +251,42 @@ impl Gateway {
         admitted: Admission<'_>,
         answered: Answered,
     ) -> Response<Body> {
-        let Answered { outcome, body, .. } = answered;
+        let Answered { outcome, mut body, .. } = answered;
         let mut rendered = dialect.render(exchange, admitted.call, &outcome);
         exchange.trace.tell_caller(&mut rendered.head.headers);
-        self.trace(Some(dialect), exchange, Some(admitted), rendered.head.status, outcome.blame(), None);
+        let status = rendered.head.status;
+        if !body.tell_at_end(|| self.ending(dialect, exchange, admitted, status)) {
+            self.trace(Some(dialect), exchange, Some(admitted), status, outcome.blame(), None);
+        }
         let body = match rendered.body {
             RenderedBody::AsIs => body,
             RenderedBody::Base64 => body.as_base64(),
             RenderedBody::Own(own) => Body::whole(own),
         };
         Response::from_parts(rendered.head, body)
+    }
+
+    /// What is told once the body of a streamed answer has been handed on.
+    fn ending(
+        &self,
+        dialect: &'static dyn Dialect,
+        exchange: &Exchange<'_>,
+        admitted: Admission<'_>,
+        status: StatusCode,
+    ) -> Ending {
+        let Exchange { head, id, started, elapsed, .. } = *exchange;
+        let now = Instant::now();
+        let request = Answering {
+            dialect,
+            head: head.clone(),
+            call: admitted.call.clone(),
+            key: admitted.key.to_owned(),
+            id,
+            started,
+            clock: now.checked_sub(elapsed).unwrap_or(now),
+            status,
+        };
+        Ending::new(self.telemetry.clone(), request)
     }
 
     fn reject(
@@ -343,12 +378,6 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// What a stranger wrote goes into a log only if it cannot be taken for anything else there.
-fn fit_for_a_log(value: &HeaderValue) -> Option<&str> {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
-    value.to_str().ok().filter(|text| text.len() <= MAX_CALLER_ID_LEN && text.bytes().all(fits))
-}
-
 /// The caller is told no more than that it did not work where it is the operator's table or rights that are wrong.
 fn tell_operator(exchange: &Exchange<'_>, invocation: &Invocation, rejection: &Rejection) {
     let (request_id, function) = (exchange.id, &invocation.function.lambda);
@@ -359,6 +388,22 @@ fn tell_operator(exchange: &Exchange<'_>, invocation: &Invocation, rejection: &R
     } else if rejection.blame() != Blame::Caller && !matches!(rejection, Rejection::Throttled { .. }) {
         tracing::warn!(%request_id, %function, cause = %rejection, "a call came to nothing");
     }
+}
+
+/// How a streamed answer begins; the rest of it is the body's to read.
+async fn begin(invocation: &Invocation, mut reply: ReplyBody) -> Result<(Outcome, Body), Rejection> {
+    let mut beginning = Beginning::of(invocation);
+    while let Some(piece) = poll_fn(|cx| reply.poll_piece(cx)).await {
+        let mut input = piece.map_err(|error| unanswered(&error))?;
+        if let Some(Begun { outcome, first, rest }) = beginning.read(&mut input)? {
+            let body = match rest {
+                Some(rest) => Body::streamed(first, input, rest, reply),
+                None => Body::whole(first),
+            };
+            return Ok((outcome, body));
+        }
+    }
+    Err(Rejection::AnswerLost)
 }
 
 /// What the caller gets to know of a call that Lambda did not answer; the operator is told the cause.
@@ -373,7 +418,7 @@ fn unanswered(error: &BackendError) -> Rejection {
 /// What came back from Lambda.
 struct Reached {
     outcome: Outcome,
-    body: ReplyBody,
+    body: Body,
     /// Lambda's own id of the call.
     lambda_id: Option<HeaderValue>,
 }
@@ -388,9 +433,6 @@ struct Answered {
 
 /// No status that anybody gets: nginx's word, in logs, for a caller who has gone.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
-
-/// Bytes of a caller's own id that the log takes.
-const MAX_CALLER_ID_LEN: usize = 128;
 
 const UNKNOWN_ROUTE: &[u8] =
     br#"{"message":"no dialect answers this path; `stayput routes` lists those that are answered"}"#;

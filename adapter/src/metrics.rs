@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
-    metrics::{counter::Counter, family::Family, info::Info},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, info::Info},
     registry::Registry,
 };
-use stayput_core::{Rejection, table::Table};
+use stayput_core::{Blame, Rejection, table::Table};
 
 use crate::{
     access_log::{Finished, NO_DIALECT},
@@ -43,6 +43,8 @@ pub struct Metrics {
     requests: Arc<Requests>,
     totals: Arc<Totals>,
     queues: Arc<Queues>,
+    streams: Gauge,
+    cut_streams: Family<CutLabels, Counter>,
     rejections: Family<RejectionLabels, Counter>,
     backend_failures: Family<Reason, Counter>,
 }
@@ -61,11 +63,18 @@ impl Metrics {
         let totals = Arc::<Totals>::default();
         let queues = Arc::<Queues>::default();
         let (rejections, backend_failures) = (Family::default(), Family::default());
+        let (streams, cut_streams) = (Gauge::default(), Family::default());
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The program that tells all this", build);
         registry.register_collector(Box::new(Arc::clone(&requests)));
         registry.register_collector(Box::new(Arc::clone(&totals)));
         registry.register_collector(Box::new(Arc::clone(&queues)));
+        registry.register("streams", "Streamed answers on their way to callers", streams.clone());
+        registry.register(
+            "cut_streams",
+            "Streamed answers that were not brought to their end, by whose doing it was",
+            cut_streams.clone(),
+        );
         registry.register("rejections", "Requests that got no outcome, by why", rejections.clone());
         registry.register(
             "backend_failures",
@@ -77,7 +86,19 @@ impl Metrics {
         callbacks.register(&mut registry);
         let events = events::Figures::default();
         events.register(&mut registry);
-        Self { reloads, callbacks, events, registry, requests, totals, queues, rejections, backend_failures }
+        Self {
+            reloads,
+            callbacks,
+            events,
+            registry,
+            requests,
+            totals,
+            queues,
+            streams,
+            cut_streams,
+            rejections,
+            backend_failures,
+        }
     }
 
     /// The operator's table has changed. What was counted stays counted.
@@ -94,6 +115,19 @@ impl Metrics {
         self.totals.called();
         if let Some(rejection) = rejection {
             self.backend_failures.get_or_create(&Reason::of(rejection)).inc();
+        }
+    }
+
+    /// The head of a streamed answer is on its way.
+    pub fn stream_begins(&self) {
+        self.streams.inc();
+    }
+
+    /// It is over; `blame` is whose doing it was that it is not whole.
+    pub fn stream_ended(&self, dialect: &'static str, blame: Option<Blame>) {
+        self.streams.dec();
+        if let Some(blame) = blame {
+            self.cut_streams.get_or_create(&CutLabels { dialect, blame: blame.as_str() }).inc();
         }
     }
 
@@ -138,6 +172,12 @@ struct RejectionLabels {
     dialect: &'static str,
     #[prometheus(flatten)]
     reason: Reason,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct CutLabels {
+    dialect: &'static str,
+    blame: &'static str,
 }
 
 #[cfg(test)]

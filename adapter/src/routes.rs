@@ -47,7 +47,7 @@ mod tests {
     use crate::config::dev;
 
     fn listed() -> Vec<ListedRoute> {
-        list(&dev::own_names([("hello", Duration::from_secs(3)), ("echo-2", Duration::from_secs(3))]))
+        list(&dev::own_names(["hello", "echo-2"].map(|name| dev::OwnName::new(name, Duration::from_secs(3)))))
     }
 
     /// A request as a caller of `route` would send it.

@@ -33,4 +33,10 @@ impl Invocation {
         let (callback, idempotency_key) = (call.callback.clone(), call.idempotency_key.clone());
         Self { function, key, mode: call.mode, shape, logs, callback, idempotency_key, event_limit }
     }
+
+    /// Does the answer pass on as the function makes it? Only where the caller gets an HTTP answer: Stedi's has headers that
+    /// are known at its end alone, and a bare payload has no head.
+    pub fn is_streamed(&self) -> bool {
+        self.function.streams && self.mode == Mode::Sync && matches!(self.shape, Shape::Http { .. })
+    }
 }

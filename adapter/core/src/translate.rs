@@ -4,12 +4,17 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header, request, response};
 use lambda_protocol::{
     api_error::{ApiError, ErrorCode, ThrottleReason},
+    event_stream::EVENT_STREAM,
     fault::Fault,
     http_answer::HttpAnswer,
     http_event::HttpEvent,
-    invoke::{InvocationType, Invoke, InvokeReply, LogType, X_AMZ_FUNCTION_ERROR, X_AMZ_LOG_RESULT},
+    invoke::{
+        InvocationType, Invoke, InvokeReply, LogType, Operation, X_AMZ_FUNCTION_ERROR, X_AMZ_LOG_RESULT,
+    },
     quotas::SYNC_RESPONSE_BYTES,
 };
+
+pub mod stream;
 
 use crate::{Answer, Dialect, Exchange, Failure, Invocation, Mode, Outcome, Rejection, Shape, headers};
 
@@ -50,6 +55,7 @@ pub fn encode(
         });
     }
     let invoke = Invoke {
+        operation: operation(invocation),
         qualifier: invocation.function.qualifier.clone(),
         invocation_type: invocation_type(invocation.mode),
         log_type: log_type(dialect, invocation),
@@ -58,6 +64,14 @@ pub fn encode(
         ..Invoke::new(invocation.function.lambda.clone())
     };
     Ok((invoke.encode(), payload))
+}
+
+/// Does an answer come in an event stream, to be read by [`stream`]? Else [`decode`] the whole: Lambda's refusals are no
+/// streams.
+pub fn is_stream(invocation: &Invocation, head: &response::Parts) -> bool {
+    invocation.is_streamed()
+        && head.status == StatusCode::OK
+        && head.headers.get(header::CONTENT_TYPE) == Some(&EVENT_STREAM)
 }
 
 /// The outcome, where the reply's head says all of it: a payload that is the answer as it is, of a function that did
@@ -156,6 +170,10 @@ fn log_type(dialect: &dyn Dialect, invocation: &Invocation) -> LogType {
         Mode::Sync if invocation.logs && dialect.carries_log() => LogType::Tail,
         Mode::Sync | Mode::Async => LogType::None,
     }
+}
+
+fn operation(invocation: &Invocation) -> Operation {
+    if invocation.is_streamed() { Operation::InvokeWithResponseStream } else { Operation::Invoke }
 }
 
 fn invocation_type(mode: Mode) -> InvocationType {

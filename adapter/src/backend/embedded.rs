@@ -14,7 +14,8 @@ impl LambdaBackend for Embedded {
     fn call(&self, head: request::Parts, payload: Bytes) -> BackendFuture<'_> {
         Box::pin(async move {
             let (head, body) = self.0.call(head, payload).await.into_parts();
-            Ok(Reply { head, body: ReplyBody::Whole(body) })
+            let body = body.into_whole().map_or_else(ReplyBody::arriving, ReplyBody::Whole);
+            Ok(Reply { head, body })
         })
     }
 }

@@ -7,9 +7,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use lambda_protocol::quotas::TIMEOUT_MAX;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::{BackendError, lean::Lease};
@@ -27,8 +28,7 @@ pub enum ReplyBody {
 /// if this is dropped before.
 #[derive(Debug)]
 pub struct Arriving {
-    incoming: Incoming,
-    lease: Option<Lease>,
+    source: Source,
     /// How long it may stand still.
     stall_limit: Duration,
     /// Runs while nothing comes; made when that first happens.
@@ -36,9 +36,33 @@ pub struct Arriving {
     waiting: bool,
 }
 
+/// Where it comes from.
+enum Source {
+    Wire {
+        incoming: Incoming,
+        lease: Option<Lease>,
+    },
+    /// Another backend's own.
+    Other(Pin<Box<dyn http_body::Body<Data = Bytes, Error = BackendError> + Send>>),
+}
+
 impl Arriving {
     pub(super) fn new(incoming: Incoming, lease: Lease, stall_limit: Duration) -> Self {
-        Self { incoming, lease: Some(lease), stall_limit, stall: None, waiting: false }
+        let source = Source::Wire { incoming, lease: Some(lease) };
+        Self { source, stall_limit, stall: None, waiting: false }
+    }
+
+    /// The next piece; `None` at the end. Trailers are skipped: Lambda sends none.
+    pub fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BackendError>>> {
+        loop {
+            let frame = ready!(Pin::new(&mut *self).poll_frame(cx));
+            match frame.map(|frame| frame.map(Frame::into_data)) {
+                None => return Poll::Ready(None),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                Some(Ok(Ok(data))) => return Poll::Ready(Some(Ok(data))),
+                Some(Ok(Err(_))) => {}
+            }
+        }
     }
 
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -60,30 +84,93 @@ impl http_body::Body for Arriving {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BackendError>>> {
-        let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+        let Poll::Ready(frame) = self.source.poll_frame(cx) else {
             ready!(self.poll_stall(cx));
-            self.lease = None;
+            self.source.give_up();
             return Poll::Ready(Some(Err(BackendError::Stalled)));
         };
         self.waiting = false;
-        if (frame.is_none() || self.incoming.is_end_stream())
-            && let Some(lease) = self.lease.take()
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Wire { incoming, .. } => incoming.is_end_stream(),
+            Source::Other(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Wire { incoming, .. } => incoming.size_hint(),
+            Source::Other(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Source {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BackendError>>> {
+        let (incoming, lease) = match self {
+            Self::Wire { incoming, lease } => (incoming, lease),
+            Self::Other(body) => return body.as_mut().poll_frame(cx),
+        };
+        let frame = ready!(Pin::new(&mut *incoming).poll_frame(cx));
+        if (frame.is_none() || incoming.is_end_stream())
+            && let Some(lease) = lease.take()
         {
             lease.give_back();
         }
         Poll::Ready(frame.map(|frame| frame.map_err(|error| BackendError::Broken(error.into()))))
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+    /// Nothing is read any more.
+    fn give_up(&mut self) {
+        match self {
+            Self::Wire { lease, .. } => *lease = None,
+            Self::Other(_) => {}
+        }
     }
+}
 
-    fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Wire { .. } => "Wire",
+            Self::Other(_) => "Other",
+        })
     }
 }
 
 impl ReplyBody {
+    /// A backend's own body, whose pieces come when they come.
+    pub(super) fn arriving<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let body = body.map_err(|error| BackendError::Broken(error.into()));
+        let source = Source::Other(Box::pin(body));
+        Self::Arriving(Arriving { source, stall_limit: TIMEOUT_MAX, stall: None, waiting: false })
+    }
+
+    /// Between two pieces there may be so long a pause.
+    #[must_use]
+    pub fn stalling_after(self, stall_limit: Duration) -> Self {
+        match self {
+            Self::Whole(bytes) => Self::Whole(bytes),
+            Self::Arriving(arriving) => Self::Arriving(Arriving { stall_limit, ..arriving }),
+        }
+    }
+
+    /// The next piece of it; `None` at its end.
+    pub fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BackendError>>> {
+        match self {
+            Self::Whole(rest) if rest.is_empty() => Poll::Ready(None),
+            Self::Whole(rest) => Poll::Ready(Some(Ok(std::mem::take(rest)))),
+            Self::Arriving(arriving) => arriving.poll_piece(cx),
+        }
+    }
+
     /// What of it is in memory. What is still arriving is passed on as it comes.
     pub fn buffered_bytes(&self) -> usize {
         match self {

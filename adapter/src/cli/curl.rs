@@ -88,7 +88,8 @@ mod tests {
 
     #[track_caller]
     fn check(functions: &[&str], missing: &str, expected: &[(&str, &str)]) {
-        let table = dev::own_names(functions.iter().map(|name| (*name, Duration::from_secs(3))));
+        let table =
+            dev::own_names(functions.iter().map(|name| dev::OwnName::new(name, Duration::from_secs(3))));
         let lines = lines(
             "http://h:1",
             &Credential::new("it's"),

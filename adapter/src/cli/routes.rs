@@ -11,7 +11,7 @@ use super::{
     terminal::{print_json, print_table},
 };
 use crate::{
-    config::dev,
+    config::dev::{self, OwnName},
     routes::{self, ListedRoute},
 };
 
@@ -50,7 +50,7 @@ impl Routes {
 
 fn own_names(options: &TemplateOptions) -> Result<Table, Failure> {
     let template = options.load()?;
-    Ok(dev::own_names(template.functions.iter().map(|function| (function.name.as_str(), function.timeout))))
+    Ok(dev::own_names(template.functions.iter().map(OwnName::from)))
 }
 
 /// One URL, for people and programs.

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use lambda_local::template::TemplateFunction;
 use lambda_protocol::function::FunctionRef;
 use stayput_core::{
     Credential, DIALECTS,
@@ -18,17 +19,40 @@ use super::{
     key::{Holder, KeyRow},
 };
 
+/// A function that answers under its own name.
+#[derive(Clone, Debug)]
+pub struct OwnName {
+    pub name: String,
+    /// How long it may run.
+    pub timeout: Duration,
+    /// Its template says that it streams.
+    pub streams: bool,
+}
+
+impl OwnName {
+    /// Of a function whose answers come whole.
+    pub fn new(name: &str, timeout: Duration) -> Self {
+        Self { name: name.to_owned(), timeout, streams: false }
+    }
+}
+
+impl From<&TemplateFunction> for OwnName {
+    fn from(function: &TemplateFunction) -> Self {
+        Self::new(&function.name, function.timeout)
+    }
+}
+
 /// A table in which every function answers in every dialect under its own name. A name that a dialect's callers
-/// cannot write is left out there. `functions`: names, and how long each may run.
-pub fn own_names<'a>(functions: impl IntoIterator<Item = (&'a str, Duration)>) -> Table {
+/// cannot write is left out there.
+pub fn own_names(functions: impl IntoIterator<Item = OwnName>) -> Table {
     let mut table = Table::default();
-    for (name, timeout) in functions {
-        let lambda = FunctionRef { region: None, account: None, name: name.to_owned(), qualifier: None };
+    for OwnName { name, timeout, streams } in functions {
+        let lambda = FunctionRef { region: None, account: None, name: name.clone(), qualifier: None };
         let function =
-            Function { lambda, qualifier: None, payload_is_event: false, timeout: timeout + GRACE };
+            Function { lambda, qualifier: None, payload_is_event: false, streams, timeout: timeout + GRACE };
         let function = Arc::new(function);
         for &dialect in DIALECTS {
-            if let Some(key) = reachable_key(dialect, dialect.own_key(name).as_str()) {
+            if let Some(key) = reachable_key(dialect, dialect.own_key(&name).as_str()) {
                 table.add(dialect.name(), key, Arc::clone(&function));
             }
         }

@@ -55,7 +55,11 @@ fn function(row: &RawFunction, mistakes: &mut Mistakes) -> Option<Function> {
     let qualifier = qualifier(row, lambda.as_ref(), mistakes);
     let payload_is_event = payload_is_event(row.payload.as_ref(), mistakes);
     let timeout = timeout(row.timeout.as_ref(), mistakes);
-    Some(Function { lambda: lambda?, qualifier, payload_is_event, timeout })
+    let streams = row.stream.unwrap_or_default();
+    if let (true, Some(payload)) = (streams, &row.payload) {
+        mistakes.add(payload.mistake("the bare answer has no head to begin with; leave this out, or stream"));
+    }
+    Some(Function { lambda: lambda?, qualifier, payload_is_event, streams, timeout })
 }
 
 fn lambda(row: &RawFunction, mistakes: &mut Mistakes) -> Option<FunctionRef> {

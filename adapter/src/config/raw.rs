@@ -23,6 +23,7 @@ pub(super) struct RawFunction {
     pub(super) lambda: Option<Written>,
     pub(super) qualifier: Option<Written>,
     pub(super) payload: Option<Written>,
+    pub(super) stream: Option<bool>,
     pub(super) timeout: Option<Written>,
     /// What each dialect's callers name it.
     pub(super) names: Vec<(&'static dyn Dialect, Written)>,
@@ -80,6 +81,7 @@ fn function(mut row: Section<'_>, mistakes: &mut Mistakes) -> RawFunction {
         lambda: row.word("lambda", mistakes),
         qualifier: row.word("qualifier", mistakes),
         payload: row.word("payload", mistakes),
+        stream: row.truth("stream", mistakes),
         timeout: row.word("timeout", mistakes),
         names: DIALECTS
             .iter()

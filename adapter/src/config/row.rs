@@ -25,6 +25,11 @@ pub(super) fn function() -> Vec<Field> {
             "\"event\": on every dialect the bare body goes in and the bare answer comes out.",
             Shape::Word(&["event"]),
         ),
+        field(
+            "stream",
+            "true: answers pass on as the function makes them, where the dialect's are HTTP answers.",
+            Shape::Truth,
+        ),
         field("timeout", "How long the gateway waits for the function's answer.", Shape::Time),
     ];
     fields.extend(DIALECTS.iter().map(|dialect| Field {

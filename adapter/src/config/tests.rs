@@ -356,7 +356,7 @@ fn a_credential_is_known_by_its_hash() {
 
 #[test]
 fn in_dev_a_function_answers_in_every_dialect_under_its_own_name() {
-    let table = dev::own_names([("hello", Duration::from_secs(3))]);
+    let table = dev::own_names([dev::OwnName::new("hello", Duration::from_secs(3))]);
     let mut keys: Vec<_> = table.rows().map(|(dialect, key, _)| (dialect, key.as_str())).collect();
     keys.sort_unstable();
     let uuid = "46bcf8a0-e005-5afd-9a55-bb08a8c7a087";

@@ -66,7 +66,8 @@ fn table() -> Table {
     for number in 0..FUNCTIONS - 1 {
         let lambda = FunctionRef::new(format!("f{number}"));
         let timeout = Duration::from_secs(1);
-        let row = Arc::new(Function { lambda, qualifier: None, payload_is_event: false, timeout });
+        let row =
+            Arc::new(Function { lambda, qualifier: None, payload_is_event: false, streams: false, timeout });
         for dialect in DIALECTS {
             table.add(dialect.name(), function_key(*dialect, number), Arc::clone(&row));
         }
@@ -163,7 +164,7 @@ fn admitted_by(
     ring.add_anonymous(key);
     let timeout = Duration::from_secs(1);
     let lambda = FunctionRef::new("f");
-    let row = Function { lambda, qualifier: None, payload_is_event, timeout };
+    let row = Function { lambda, qualifier: None, payload_is_event, streams: false, timeout };
     table.add("openfaas", FunctionKey::new("f"), Arc::new(row));
     let limits = Limits::new(NonZeroU32::new(10).unwrap());
     let desk = Desk { keys: &ring, table: &table, limits: &limits, tokens: None, asynchronous: Some(policy) };

@@ -38,6 +38,7 @@ fn event() -> Bytes {
         lambda: FunctionRef::new("echo-fn"),
         qualifier: Some(Qualifier::parse("live").unwrap()),
         payload_is_event: false,
+        streams: false,
         timeout: std::time::Duration::from_secs(3),
     };
     table.add("openfaas", FunctionKey::new("echo"), Arc::new(function));

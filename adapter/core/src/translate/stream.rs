@@ -4,21 +4,22 @@
 //! after it can only break the answer off.
 
 use bytes::Bytes;
-use http::HeaderMap;
 use lambda_protocol::{
     event_stream::{Decoder, EventStreamError, InvokeComplete, Piece},
-    fault::{Fault, FaultKind},
+    fault::Fault,
     http_stream::{HttpStreamHead, Opened, Opening},
     invoke::InvokeReply,
 };
 
-use crate::{Answer, Failure, Outcome, Rejection, headers};
+use crate::{Answer, Failure, Invocation, Outcome, Rejection, headers};
 
 /// The beginning of an answer, while it is not known how it begins.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Beginning {
     frames: Decoder,
     opening: Opening,
+    /// May the caller see the traces of errors?
+    traces: bool,
 }
 
 /// A beginning that is known.
@@ -52,6 +53,11 @@ pub enum CutShort {
 }
 
 impl Beginning {
+    /// Of an answer to this call.
+    pub fn of(invocation: &Invocation) -> Self {
+        Self { frames: Decoder::default(), opening: Opening::default(), traces: invocation.logs }
+    }
+
     /// Reads on from the front of `input`. `None`: more has to come.
     ///
     /// # Errors
@@ -79,25 +85,30 @@ impl Beginning {
     }
 
     fn begun(&mut self, head: HttpStreamHead, first: Bytes, is_over: bool) -> Result<Begun, Rejection> {
-        let headers: HeaderMap = headers::from_function(head.headers).map_err(bad_answer)?;
+        let headers = headers::from_function(head.headers).map_err(bad_answer)?;
         let outcome = Outcome::Returned(Answer { status: head.status, headers, log_result: None });
         let rest = (!is_over).then(|| Rest { frames: std::mem::take(&mut self.frames), is_over });
         Ok(Begun { outcome, first, rest })
     }
 
-    fn faulted(&mut self, code: String, details: Option<String>) -> Begun {
-        let payload = details.unwrap_or_default();
-        let mut fault = Fault::decode(payload.as_bytes());
-        if fault.error_type.is_none() {
-            fault.error_type = Some(code);
+    /// `details` are an error object, or the service's words.
+    fn faulted(&self, code: String, details: Option<String>) -> Begun {
+        let details = details.unwrap_or_default();
+        let mut fault = Fault::decode(details.as_bytes());
+        let payload = if fault == Fault::default() {
+            let error_message = Some(details).filter(|text| !text.is_empty());
+            fault = Fault { error_type: Some(code), error_message, trace: Vec::new() };
+            fault.encode().into()
+        } else {
+            fault.error_type.get_or_insert(code);
+            Bytes::from(details)
+        };
+        if !self.traces {
+            fault.trace.clear();
         }
-        if fault.error_message.is_none() {
-            fault.error_message = Some(payload.clone()).filter(|text| !text.is_empty());
-        }
-        let kind = fault.kind();
-        let function_error = InvokeReply::UNHANDLED;
+        let (function_error, kind) = (InvokeReply::UNHANDLED, fault.kind());
         let outcome = Outcome::Faulted(Failure { function_error, kind, fault, log_result: None });
-        Begun { outcome, first: payload.into(), rest: None }
+        Begun { outcome, first: payload, rest: None }
     }
 }
 
@@ -132,3 +143,10 @@ impl Rest {
         Ok(self.frames.end()?)
     }
 }
+
+fn bad_answer(error: impl std::fmt::Display) -> Rejection {
+    Rejection::BadAnswer(error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,7 @@ fn invocation(mode: Mode, shape: Shape, logs: bool) -> Invocation {
         lambda: FunctionRef::new("echo-fn"),
         qualifier: None,
         payload_is_event: false,
+        streams: false,
         timeout: Duration::from_secs(3),
     };
     let key = Key::new("k", Scope::All, Scope::All, &Right::ALL);

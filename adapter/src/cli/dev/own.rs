@@ -1,33 +1,36 @@
 //! The rules of `dev`: what the file says, and what whoever runs it may besides.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use lambda_local::template::Template;
 use stayput_core::{Credential, table::Table};
 
 use crate::{
     cli::terminal::say,
-    config::{Rows, dev, key},
+    config::{
+        Rows,
+        dev::{self, OwnName},
+        key,
+    },
     rules::Rules,
 };
 
 /// What `dev` adds to what the file says.
 pub(super) struct Own {
-    /// The template's functions, and how long each may run.
-    functions: Vec<(String, Duration)>,
+    /// The template's functions.
+    functions: Vec<OwnName>,
     pub(super) secret: Credential,
 }
 
 impl Own {
     pub(super) fn new(template: &Template, secret: Credential) -> Self {
-        let functions = template.functions.iter().map(|function| (function.name.clone(), function.timeout));
-        Self { functions: functions.collect(), secret }
+        Self { functions: template.functions.iter().map(OwnName::from).collect(), secret }
     }
 
     /// What the file says and the dev key; without rows in it, everything for everyone who runs `dev`. A file that names keys
     /// only leaves the functions their own names.
     pub(super) fn rules(&self, rows: Option<Rows>) -> Rules {
-        let functions = self.functions.iter().map(|(name, timeout)| (name.as_str(), *timeout));
+        let functions = self.functions.iter().cloned();
         match rows.filter(Rows::has_any) {
             Some(Rows { table, mut keys }) => {
                 keys.push(dev::own_key(&self.secret));
@@ -48,7 +51,7 @@ impl Own {
                 "warning: no function has a name that callers could use; add [[function]] rows to the configuration",
             );
         }
-        let missing = |lambda: &str| self.functions.iter().all(|(name, _)| name != lambda);
+        let missing = |lambda: &str| self.functions.iter().all(|function| function.name != lambda);
         let names: BTreeSet<_> = table.rows().map(|(_, _, row)| row.lambda.name.as_str()).collect();
         for name in names.into_iter().filter(|name| missing(name)) {
             say(format_args!(
