@@ -84,13 +84,21 @@
 
 #![warn(missing_docs)]
 
+mod answer;
 mod context;
 mod error;
 mod event_function;
+mod event_stream;
 mod http_function;
+mod http_stream;
+mod late_error;
 mod logging;
 mod panics;
+mod post;
 mod serve;
+mod serve_stream;
+pub mod sse;
+mod streamed;
 pub mod testing;
 
 pub use bytes::Bytes;
@@ -99,9 +107,12 @@ pub use http;
 pub use context::Context;
 pub use error::Error;
 pub use event_function::{run_event, serve_event};
+pub use event_stream::{run_event_stream, serve_event_stream};
 pub use http_function::{SourceIp, run_http, serve_http};
+pub use http_stream::{run_http_stream, serve_http_stream};
 pub use logging::init_logging;
 pub use serve::ServeError;
+pub use streamed::{Gone, Streamed, Writer};
 
 /// README's function is compiled like any other example.
 #[cfg(doctest)]
