@@ -31,8 +31,8 @@ use crate::{Error, panics::caught};
 /// # let _handler = count;
 /// ```
 ///
-/// What writes runs only while somebody reads: it is dropped, at the `await` that it has come to, together with the
-/// stream. On AWS that is when its error or its end has gone out; see the crate's page about callers that have gone.
+/// What writes runs only while the stream is read, and is dropped with it, at the `await` that it has come to. See
+/// [the crate's page](crate#streams) for when that is.
 pub struct Streamed(Source);
 
 impl Streamed {
