@@ -9,6 +9,7 @@ mod lifecycle;
 mod memory;
 mod runtime_api;
 pub(crate) mod supervisor;
+mod upload;
 mod variables;
 
 use std::{
@@ -30,6 +31,7 @@ use self::{
     memory::PeakMemory,
 };
 use crate::{
+    answer::{Answer, Failure, Reply},
     function::Function,
     logs::{LogSink, output::Output},
     pool::{Was, driver::Driver},
@@ -50,21 +52,11 @@ pub(crate) struct Call {
     pub(crate) keep_tail: bool,
 }
 
-/// A call on its way to an environment. Dropping it without an answer tells the caller that the service could not run it.
+/// A call on its way to an environment.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) call: Call,
-    pub(crate) reply: oneshot::Sender<Answer>,
-}
-
-/// What a function, or the service on its behalf, has answered.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) payload: Bytes,
-    /// `X-Amz-Function-Error` is due.
-    pub(crate) failed: bool,
-    /// `X-Amz-Log-Result`, if the job asked for it.
-    pub(crate) log_result: Option<HeaderValue>,
+    pub(crate) reply: Reply,
 }
 
 #[derive(Debug)]
@@ -111,10 +103,14 @@ struct Run {
 /// How an invocation ended.
 #[derive(Debug)]
 enum Verdict {
-    /// The runtime's answer, as it is.
+    /// The runtime's answer, as it is; nothing where it came in pieces.
     Returned(Bytes),
     /// The runtime's own words of an error.
-    Threw(Bytes),
+    Threw {
+        payload: Bytes,
+        /// As [`Failure`] has it.
+        code: String,
+    },
     TimedOut,
     Exited(ExitReason),
     /// There is nothing to start.
@@ -200,13 +196,15 @@ impl Environment {
     /// Closes the invocation's log and lets the lock go before the caller is told.
     fn reply(&self, mut state: MutexGuard<'_, State>, run: Run, verdict: &Verdict) {
         let id = run.job.call.request_id;
-        let (payload, failed) = match verdict {
-            Verdict::Returned(payload) => (payload.clone(), false),
-            Verdict::Threw(payload) => (payload.clone(), true),
-            Verdict::TimedOut => (service_made(&Fault::timeout(id, self.function.timeout)), true),
-            Verdict::Exited(reason) => (service_made(&Fault::exited(id, *reason)), true),
-            Verdict::NoEntrypoint => (service_made(&Fault::invalid_entrypoint(id)), true),
-            Verdict::Refused(fault) => (service_made(fault), true),
+        let (payload, failure) = match verdict {
+            Verdict::Returned(payload) => (payload.clone(), None),
+            Verdict::Threw { payload, code } => {
+                (payload.clone(), Some(Failure { code: code.clone(), service_said: None }))
+            }
+            Verdict::TimedOut => service_made(&Fault::timeout(id, self.function.timeout)),
+            Verdict::Exited(reason) => service_made(&Fault::exited(id, *reason)),
+            Verdict::NoEntrypoint => service_made(&Fault::invalid_entrypoint(id)),
+            Verdict::Refused(fault) => service_made(fault),
             Verdict::ServiceFailed => {
                 self.close_log(&mut state, &run, verdict);
                 return;
@@ -214,8 +212,7 @@ impl Environment {
         };
         let log_result = self.output.is_seen().then(|| self.close_log(&mut state, &run, verdict)).flatten();
         drop(state);
-        // A caller that has gone does not want it any more.
-        let _ = run.job.reply.send(Answer { payload, failed, log_result });
+        run.job.reply.end(Answer { payload, failure, log_result });
     }
 
     fn close_log(&self, state: &mut State, run: &Run, verdict: &Verdict) -> Option<HeaderValue> {
@@ -231,7 +228,7 @@ impl Environment {
         };
         let end = End { request_id };
         match verdict {
-            Verdict::Returned(_) | Verdict::Threw(_) | Verdict::ServiceFailed => {
+            Verdict::Returned(_) | Verdict::Threw { .. } | Verdict::ServiceFailed => {
                 self.output.end(&[&end, &report])
             }
             Verdict::TimedOut => {
@@ -260,8 +257,8 @@ impl Environment {
     }
 }
 
-fn service_made(fault: &Fault) -> Bytes {
-    fault.encode().into()
+fn service_made(fault: &Fault) -> (Bytes, Option<Failure>) {
+    (fault.encode().into(), Some(Failure::made(fault)))
 }
 
 /// Milliseconds since the epoch, `from_now`.

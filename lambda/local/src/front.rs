@@ -8,7 +8,6 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header::EXPECT, request};
-use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use lambda_protocol::{
@@ -26,6 +25,7 @@ use uuid::Uuid;
 
 use crate::{
     body::{self, Incomplete},
+    response_body::Body,
     service::{LocalLambda, Refused},
 };
 
@@ -64,7 +64,7 @@ async fn connection(local: LocalLambda, stream: TcpStream) {
     let mut closing = local.closing();
     let service = service_fn(|request| {
         let local = local.clone();
-        async move { Ok::<_, Infallible>(answer(&local, request).await.map(Full::new)) }
+        async move { Ok::<_, Infallible>(answer(&local, request).await) }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
@@ -77,7 +77,7 @@ async fn connection(local: LocalLambda, stream: TcpStream) {
     let _ = serving.await;
 }
 
-async fn answer(local: &LocalLambda, request: Request<Incoming>) -> Response<Bytes> {
+async fn answer(local: &LocalLambda, request: Request<Incoming>) -> Response<Body> {
     let (head, mut body) = request.into_parts();
     let answered = match local.verifier() {
         None => answer_anyone(local, &head, &mut body).await,
@@ -99,7 +99,7 @@ async fn answer_anyone(
     local: &LocalLambda,
     head: &request::Parts,
     body: &mut Incoming,
-) -> Result<Response<Bytes>, Stopped> {
+) -> Result<Response<Body>, Stopped> {
     let admitted = local.admit(head)?;
     let payload = collect(body, admitted.request_id).await?;
     Ok(local.run(admitted, payload).await)
@@ -111,7 +111,7 @@ async fn answer_signed(
     verifier: &Verifier,
     head: &request::Parts,
     body: &mut Incoming,
-) -> Result<Response<Bytes>, Stopped> {
+) -> Result<Response<Body>, Stopped> {
     let claim = verifier.read(head, SystemTime::now()).map_err(Refused::unread)?;
     let payload = collect(body, Uuid::new_v4()).await?;
     claim.verify(head, &sigv4::payload_hash(&payload)).map_err(Refused::unread)?;
@@ -142,8 +142,8 @@ impl From<Refused> for Stopped {
 }
 
 /// For a client that is no longer there to read it, or does not come to the end of what it sends.
-fn cut() -> Response<Bytes> {
-    let mut response = Response::new(Bytes::new());
+fn cut() -> Response<Body> {
+    let mut response = Response::new(Body::from(Bytes::new()));
     *response.status_mut() = StatusCode::BAD_REQUEST;
     response
 }

@@ -5,9 +5,11 @@
 //!                └─► events (queue, retries, destinations) ──► pool …             └─ warden (spawns, kills, reaps)
 //! ```
 
+mod answer;
 mod api;
 mod body;
 mod environment;
+mod event_stream;
 pub mod events;
 mod front;
 pub mod function;
@@ -16,6 +18,7 @@ pub mod languages;
 mod logs;
 mod observer;
 mod pool;
+mod response_body;
 mod run;
 pub mod rust_build;
 mod service;
@@ -26,5 +29,6 @@ pub mod warden;
 pub use function::{Function, Program};
 pub use logs::LogSink;
 pub use observer::{Observer, Step};
+pub use response_body::{Body, BrokenOff};
 pub use service::LocalLambda;
 pub use settings::{Settings, Signatures};

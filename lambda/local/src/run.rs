@@ -8,11 +8,11 @@ use lambda_protocol::{
     fault::Fault,
     trace::Trace,
 };
-use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::{
-    environment::{Answer, Call, Job},
+    answer::{Answer, Answering, Arrived, Failure, Lost, Reply},
+    environment::{Call, Job},
     events::lineage,
     function::{Function, Unavailable},
     invoke::Functions,
@@ -42,18 +42,37 @@ impl Runner {
     /// # Errors
     /// It was not run. A function that ran and failed has answered.
     pub(crate) async fn run(&self, at: usize, call: Call) -> Result<Answer, NotRun> {
+        let (reply, answered) = Reply::whole();
+        self.begin(at, call, reply)?;
+        answered.await.map_err(|_| self.lost())
+    }
+
+    /// Likewise, and hands the answer on as it is made: what has come of it, once something has.
+    ///
+    /// # Errors
+    /// It was not run.
+    pub(crate) async fn run_in_pieces(&self, at: usize, call: Call) -> Result<(Arrived, Answering), NotRun> {
+        let (reply, mut answering) = Reply::in_pieces();
+        self.begin(at, call, reply)?;
+        let first = answering.next().await.map_err(|Lost| self.lost())?;
+        Ok((first, answering))
+    }
+
+    fn begin(&self, at: usize, call: Call, reply: Reply) -> Result<(), NotRun> {
         let function = self.functions.get(at);
         if let Err(unavailable) = &function.program {
-            return Ok(cannot_run(&function, unavailable, call.request_id));
+            reply.end(cannot_run(&function, unavailable, call.request_id));
+            return Ok(());
         }
-        let (reply, answered) = oneshot::channel();
         let job = Box::new(Job { call, reply });
         self.driver.invoke(at, job).map_err(|refusal| match refusal {
             Refusal::Throttled(reason) => NotRun::Throttled(reason),
             Refusal::Closed => NotRun::Closed,
-        })?;
-        let lost = |_| if self.driver.is_closing() { NotRun::Closed } else { NotRun::Lost };
-        answered.await.map_err(lost)
+        })
+    }
+
+    fn lost(&self) -> NotRun {
+        if self.driver.is_closing() { NotRun::Closed } else { NotRun::Lost }
     }
 }
 
@@ -110,7 +129,7 @@ fn cannot_run(function: &Function, Unavailable(install): &Unavailable, request_i
         )),
         trace: Vec::new(),
     };
-    Answer { payload: fault.encode().into(), failed: true, log_result: None }
+    Answer { payload: fault.encode().into(), failure: Some(Failure::made(&fault)), log_result: None }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::{
     api::{self, House},
     environment::{Call, LAMBDA_RUNTIME_COGNITO_IDENTITY, VERSION, id_header},
+    event_stream::EventStream,
     events::{EventLog, SqsQueue, config::Configs, envelope::Envelope, inbox, worker::Worker},
     front,
     function::{Function, RecursiveLoop},
@@ -24,6 +25,7 @@ use crate::{
     logs::LogSink,
     observer::Step,
     pool::driver::{Closing, Driver},
+    response_body::Body,
     run::{Runner, Traces, continued},
     settings::Settings,
     warden::Warden,
@@ -80,7 +82,7 @@ impl LocalLambda {
 
     /// Answers a request of Lambda's HTTP API as the socket would. The future may be dropped: an invocation that
     /// has begun goes on to its end, as on AWS.
-    pub async fn call(&self, head: request::Parts, body: Bytes) -> Response<Bytes> {
+    pub async fn call(&self, head: request::Parts, body: Bytes) -> Response<Body> {
         match self.admit(&head) {
             Ok(admitted) => self.run(admitted, body).await,
             Err(refused) => refused.answer(),
@@ -184,7 +186,7 @@ impl LocalLambda {
     }
 
     /// The rest: the payload's checks, and the function.
-    pub(crate) async fn run(&self, admitted: Admitted, payload: Bytes) -> Response<Bytes> {
+    pub(crate) async fn run(&self, admitted: Admitted, payload: Bytes) -> Response<Body> {
         let Admitted { request_id, wanted } = admitted;
         let outcome = match wanted {
             Wanted::Configure(call) => self.configure(call, &payload, request_id).await,
@@ -198,12 +200,12 @@ impl LocalLambda {
         call: api::Call,
         body: &[u8],
         request_id: Uuid,
-    ) -> Result<Response<Bytes>, ApiError> {
+    ) -> Result<Response<Body>, ApiError> {
         let Self { runner: Runner { functions, driver }, configs, .. } = self;
         let house = House { settings: &driver.settings, functions, configs };
         let mut response = call.answer(body, house).await?;
         response.headers_mut().insert(X_AMZN_REQUEST_ID, id_header(request_id));
-        Ok(response)
+        Ok(response.map(Body::from))
     }
 
     async fn invoke(
@@ -211,7 +213,7 @@ impl LocalLambda {
         invocation: Invocation,
         payload: Bytes,
         request_id: Uuid,
-    ) -> Result<Response<Bytes>, ApiError> {
+    ) -> Result<Response<Body>, ApiError> {
         let payload = invoke::check_payload(payload, invocation.kind)?;
         match invocation.invoke.invocation_type {
             InvocationType::RequestResponse => self.run_and_wait(invocation, payload, request_id).await,
@@ -225,7 +227,7 @@ impl LocalLambda {
         invocation: Invocation,
         payload: Bytes,
         request_id: Uuid,
-    ) -> Result<Response<Bytes>, ApiError> {
+    ) -> Result<Response<Body>, ApiError> {
         let Invocation { at, client_context, cognito_identity, invoke, .. } = invocation;
         let function = self.runner.functions.get(at);
         let name = &*function.name;
@@ -243,16 +245,25 @@ impl LocalLambda {
             cognito_identity,
             keep_tail: invoke.log_type == LogType::Tail,
         };
-        let answer = self.runner.run(at, call).await?;
-        let head = InvokeReply {
-            status: StatusCode::OK,
+        let mut head = InvokeReply {
             request_id: Some(id_header(request_id)),
             executed_version: Some(HeaderValue::from_static(VERSION)),
-            function_error: answer.failed.then_some(InvokeReply::UNHANDLED),
-            log_result: answer.log_result,
             trace: Some(traces.caller),
+            ..InvokeReply::new(StatusCode::OK)
         };
-        Ok(Response::from_parts(head.encode(Operation::Invoke), answer.payload))
+        let body = match invoke.operation {
+            Operation::Invoke => {
+                let answer = self.runner.run(at, call).await?;
+                head.function_error = answer.failure.map(|_| InvokeReply::UNHANDLED);
+                head.log_result = answer.log_result;
+                Body::from(answer.payload)
+            }
+            Operation::InvokeWithResponseStream => {
+                let (first, rest) = self.runner.run_in_pieces(at, call).await?;
+                Body::event_stream(EventStream::new(first, rest))
+            }
+        };
+        Ok(Response::from_parts(head.encode(invoke.operation), body))
     }
 
     /// Answers once the event is durable.
@@ -261,7 +272,7 @@ impl LocalLambda {
         invocation: &Invocation,
         payload: Bytes,
         request_id: Uuid,
-    ) -> Result<Response<Bytes>, ApiError> {
+    ) -> Result<Response<Body>, ApiError> {
         let Invocation { at, invoke, kind, .. } = invocation;
         let Some(Events { queue, .. }) = &self.events else {
             return Err(invoke::asynchronous_unavailable());
@@ -320,17 +331,17 @@ impl Refused {
         Self { error, request_id: Uuid::new_v4() }
     }
 
-    pub(crate) fn answer(&self) -> Response<Bytes> {
+    pub(crate) fn answer(&self) -> Response<Body> {
         let (mut head, body) = self.error.encode();
         head.headers.insert(X_AMZN_REQUEST_ID, id_header(self.request_id));
-        Response::from_parts(head, body.into())
+        Response::from_parts(head, Body::from(body))
     }
 }
 
-fn bare(kind: InvocationType, request_id: Uuid, trace: Option<HeaderValue>) -> Response<Bytes> {
+fn bare(kind: InvocationType, request_id: Uuid, trace: Option<HeaderValue>) -> Response<Body> {
     let request_id = Some(id_header(request_id));
     let reply = InvokeReply { request_id, trace, ..InvokeReply::new(kind.success()) };
-    Response::from_parts(reply.encode(Operation::Invoke), Bytes::new())
+    Response::from_parts(reply.encode(Operation::Invoke), Body::from(Bytes::new()))
 }
 
 fn given_trace(invoke: &Invoke) -> Option<&str> {
@@ -340,7 +351,7 @@ fn given_trace(invoke: &Invoke) -> Option<&str> {
 /// What AWS's front doors call a request that no operation answers.
 fn unknown_operation() -> ApiError {
     let name = "UnknownOperationException".to_owned();
-    let text = "This local Lambda answers Invoke, InvokeAsync, and the calls of the event-invoke-config and the \
+    let text = "This local Lambda answers Invoke, InvokeWithResponseStream, InvokeAsync, and the calls of the event-invoke-config and the \
                 recursion-config, and nothing else.";
     ApiError::new(ErrorCode::Other { name, status: StatusCode::NOT_FOUND }, text)
 }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     json::{object, text},
-    quotas::SYNC_RESPONSE_BYTES,
+    quotas::{STREAM_RESPONSE_BYTES, SYNC_RESPONSE_BYTES},
 };
 
 /// A function's failure, read from the error payload. Every text is bounded: what is longer is cut at a character.
@@ -62,9 +62,16 @@ impl Fault {
 
     /// The answer is over [`SYNC_RESPONSE_BYTES`]. Service-made; recorded.
     pub fn response_too_large() -> Self {
-        let text = format!(
-            "Response payload size exceeded maximum allowed payload size ({SYNC_RESPONSE_BYTES} bytes)."
-        );
+        Self::too_large(SYNC_RESPONSE_BYTES as u64)
+    }
+
+    /// The streamed answer is over [`STREAM_RESPONSE_BYTES`]. The name is the service's; the words are ours.
+    pub fn stream_too_large() -> Self {
+        Self::too_large(STREAM_RESPONSE_BYTES)
+    }
+
+    fn too_large(limit: u64) -> Self {
+        let text = format!("Response payload size exceeded maximum allowed payload size ({limit} bytes).");
         Self { error_type: Some(RESPONSE_TOO_LARGE.to_owned()), error_message: Some(text), trace: Vec::new() }
     }
 

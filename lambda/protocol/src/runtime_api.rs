@@ -3,12 +3,14 @@
 //! Source: AWS Lambda developer guide, "Runtime API", version 2018-06-01; the replies' bodies as AWS's own Runtime
 //! Interface Emulator gives them.
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
+mod late_error;
 mod next;
 mod reply;
 mod route;
 
+pub use late_error::LateError;
 pub use next::{Next, NextError};
 pub use reply::Reply;
 pub use route::{Route, RouteError};
@@ -35,6 +37,13 @@ pub const LAMBDA_RUNTIME_FUNCTION_RESPONSE_MODE: HeaderName =
 /// On a streamed `response`, `accepted`: this runtime understands an answer that comes before its own is complete: the
 /// caller has gone, and the stream is dropped. Ours; AWS ignores it and lets functions run on.
 pub const STAYPUT_EARLY_ANSWER: HeaderName = HeaderName::from_static("stayput-early-answer");
+
+/// On a streamed `response`, with any value: this runtime understands an answer that comes before its own is complete. The
+/// caller has gone, and the rest is not wanted. Ours; AWS ignores it, and lets functions run on.
+pub const STAYPUT_EARLY_ANSWER: HeaderName = HeaderName::from_static("stayput-early-answer");
+
+/// What answers in pieces call themselves in [`LAMBDA_RUNTIME_FUNCTION_RESPONSE_MODE`].
+pub const STREAMING: HeaderValue = HeaderValue::from_static("streaming");
 
 #[cfg(test)]
 mod tests;

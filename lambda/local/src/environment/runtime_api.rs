@@ -3,24 +3,24 @@
 use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use lambda_protocol::{
-    fault::Fault,
     quotas::SYNC_RESPONSE_BYTES,
-    runtime_api::{
-        LAMBDA_RUNTIME_FUNCTION_ERROR_BODY, LAMBDA_RUNTIME_FUNCTION_ERROR_TYPE,
-        LAMBDA_RUNTIME_FUNCTION_RESPONSE_MODE, LAMBDA_RUNTIME_INVOCATION_ID, Next, Reply, Route,
-    },
+    runtime_api::{LAMBDA_RUNTIME_INVOCATION_ID, Next, Reply, Route, STAYPUT_EARLY_ANSWER},
 };
-use tokio::{net::TcpStream, sync::oneshot};
+use tokio::{
+    net::TcpStream,
+    sync::{mpsc::Sender, oneshot},
+};
 use uuid::Uuid;
 
 use super::{
-    Environment, LAMBDA_RUNTIME_COGNITO_IDENTITY, Run, State, Verdict, id_header,
+    Environment, LAMBDA_RUNTIME_COGNITO_IDENTITY, Run, State, id_header,
     lifecycle::{Asked, NotNow},
+    upload,
 };
 use crate::{
     body::{self, Collected, Incomplete},
@@ -52,16 +52,18 @@ async fn answer(
             Err(reply) => reply,
         },
         Ok(Route::Response { request_id }) => {
-            response(environment, driver, request_id, &head.headers, &mut body).await
+            upload::response(environment, driver, request_id, &head.headers, &mut body).await
         }
         Ok(Route::Error { request_id }) => {
-            error(environment, driver, request_id, &head.headers, &mut body).await
+            upload::error(environment, driver, request_id, &head.headers, &mut body).await
         }
         Ok(Route::InitError) => init_error(environment, &mut body).await,
         Ok(Route::Ping) => Reply::Pong,
         Err(error) => error.into(),
     };
-    if reply != Reply::Accepted {
+    // Who says so understands an answer that comes before its own is complete.
+    let is_early = reply == Reply::Stale && head.headers.contains_key(STAYPUT_EARLY_ANSWER);
+    if reply != Reply::Accepted && !is_early {
         body::discard(&mut body).await;
     }
     let (head, body) = reply.encode();
@@ -118,61 +120,6 @@ fn event(run: &mut Run) -> Response<Full<Bytes>> {
     response
 }
 
-async fn response(
-    environment: &Environment,
-    driver: &Driver,
-    request_id: &str,
-    headers: &HeaderMap,
-    body: &mut Incoming,
-) -> Reply {
-    if let Err(reply) = environment.check_running(request_id, headers, "InvocationResponse") {
-        return reply;
-    }
-    let mode = headers.get(LAMBDA_RUNTIME_FUNCTION_RESPONSE_MODE);
-    if mode.is_some_and(|mode| !mode.as_bytes().eq_ignore_ascii_case(b"streaming")) {
-        environment.answer(driver, &Verdict::Refused(invalid_mode()));
-        return Reply::InvalidResponseMode;
-    }
-    let verdict = match body::collect(body, SYNC_RESPONSE_BYTES).await {
-        Ok(Collected { bytes, trailers }) => match trailers.as_ref().and_then(late_error) {
-            Some(error) => Verdict::Threw(error),
-            None => Verdict::Returned(bytes),
-        },
-        Err(Incomplete::TooLarge) => {
-            environment.answer(driver, &Verdict::Refused(Fault::response_too_large()));
-            return Reply::TooLarge;
-        }
-        Err(Incomplete::Cut) => {
-            environment.answer(driver, &Verdict::Refused(truncated()));
-            return Reply::Truncated;
-        }
-    };
-    accepted(environment.answer(driver, &verdict))
-}
-
-async fn error(
-    environment: &Environment,
-    driver: &Driver,
-    request_id: &str,
-    headers: &HeaderMap,
-    body: &mut Incoming,
-) -> Reply {
-    if let Err(reply) = environment.check_running(request_id, headers, "InvocationErrorResponse") {
-        return reply;
-    }
-    match body::collect(body, SYNC_RESPONSE_BYTES).await {
-        Ok(Collected { bytes, .. }) => accepted(environment.answer(driver, &Verdict::Threw(bytes))),
-        Err(Incomplete::TooLarge) => {
-            environment.answer(driver, &Verdict::Refused(Fault::response_too_large()));
-            Reply::TooLarge
-        }
-        Err(Incomplete::Cut) => {
-            environment.answer(driver, &Verdict::Refused(truncated()));
-            Reply::Truncated
-        }
-    }
-}
-
 async fn init_error(environment: &Environment, body: &mut Incoming) -> Reply {
     let check = environment.lock().lifecycle.check_starting();
     if let Err(NotNow { state }) = check {
@@ -190,13 +137,18 @@ async fn init_error(environment: &Environment, body: &mut Incoming) -> Reply {
 }
 
 impl Environment {
-    /// Whether the runtime may answer this invocation now.
-    fn check_running(&self, request_id: &str, headers: &HeaderMap, to: &'static str) -> Result<(), Reply> {
+    /// Whether the runtime may answer this invocation now, and the way for pieces of the answer where they are wanted.
+    pub(super) fn check_running(
+        &self,
+        request_id: &str,
+        headers: &HeaderMap,
+        to: &'static str,
+    ) -> Result<Option<Sender<Bytes>>, Reply> {
         let state = self.lock();
         let attempt = headers.get(LAMBDA_RUNTIME_INVOCATION_ID).and_then(|id| id.to_str().ok());
         match state.lifecycle.running() {
             Ok(run) if attempt.is_some_and(|attempt| !is(run.invocation_id, attempt)) => Err(Reply::Stale),
-            Ok(run) if is(run.job.call.request_id, request_id) => Ok(()),
+            Ok(run) if is(run.job.call.request_id, request_id) => Ok(run.job.reply.pieces()),
             Ok(_) => Err(Reply::InvalidRequestId),
             Err(_) if attempt.is_some() => Err(Reply::Stale),
             Err(NotNow { state }) => Err(Reply::InvalidTransition { from: state, to }),
@@ -204,43 +156,8 @@ impl Environment {
     }
 }
 
-/// Somebody else may have answered while the body came: the deadline.
-fn accepted(in_time: bool) -> Reply {
-    if in_time { Reply::Accepted } else { Reply::Stale }
-}
-
 fn is(id: Uuid, text: &str) -> bool {
     Uuid::try_parse(text) == Ok(id)
-}
-
-/// The error that a streamed answer ended with, as JSON text.
-fn late_error(trailers: &HeaderMap) -> Option<Bytes> {
-    let error_type = trailers.get(LAMBDA_RUNTIME_FUNCTION_ERROR_TYPE)?;
-    let body =
-        trailers.get(LAMBDA_RUNTIME_FUNCTION_ERROR_BODY).map(HeaderValue::as_bytes).unwrap_or_default();
-    let json = base64_simd::forgiving_decode_to_vec(body).unwrap_or_default();
-    if json.is_empty() {
-        let error_type = Some(String::from_utf8_lossy(error_type.as_bytes()).into_owned());
-        return Some(Fault { error_type, ..Fault::default() }.encode().into());
-    }
-    Some(json.into())
-}
-
-fn invalid_mode() -> Fault {
-    Fault {
-        error_type: Some("Runtime.InvalidResponseModeHeader".to_owned()),
-        error_message: Some("Invalid function response mode".to_owned()),
-        trace: Vec::new(),
-    }
-}
-
-/// Lambda's word for an answer whose upload was cut.
-fn truncated() -> Fault {
-    Fault {
-        error_type: Some("Runtime.TruncatedResponse".to_owned()),
-        error_message: Some("The function's response ended early".to_owned()),
-        trace: Vec::new(),
-    }
 }
 
 /// A request's head. Source: `Lambda-Runtime-Function-XRay-Error-Cause` may have 1 MB.

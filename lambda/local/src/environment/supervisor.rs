@@ -21,6 +21,7 @@ use tokio::{
 
 use super::{Environment, Verdict, runtime_api, variables};
 use crate::{
+    answer::Failure,
     function::Program,
     logs::output::Output,
     pool::driver::Driver,
@@ -265,7 +266,9 @@ impl Environment {
 fn verdict(end: End, said_before: Option<Bytes>, output: &Output) -> Verdict {
     match (end, said_before) {
         (End::TimedOut, _) => Verdict::TimedOut,
-        (End::Exited(_) | End::InitError, Some(payload)) => Verdict::Threw(payload),
+        (End::Exited(_) | End::InitError, Some(payload)) => {
+            Verdict::Threw { code: Failure::posted(&payload, None).code, payload }
+        }
         (End::Exited(Exit::Code(code)), None) => Verdict::Exited(ExitReason::Status(code)),
         (End::Exited(Exit::Signal(number)), None) => Verdict::Exited(ExitReason::Signal(number)),
         (End::Exited(Exit::NotStarted(errno)), None) if WITHOUT_MEANS.contains(&errno) => {

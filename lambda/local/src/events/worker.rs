@@ -19,7 +19,8 @@ use super::{
     settlement::{self, Finished, Response, Route, settle},
 };
 use crate::{
-    environment::{Answer, Call},
+    answer::Answer,
+    environment::Call,
     function::{Function, RecursiveLoop},
     invoke, observer,
     run::{NotRun, Runner, Traces},
@@ -157,7 +158,7 @@ impl Worker {
         self.tell(held, observer::Step::Begins { attempt: failures + 1 });
         let outcome = self.run(held, &claim, &traces.function).await;
         let (attempt, answer) = match outcome {
-            Ok(answer) if answer.failed => (Attempt::Failed, Some(answer)),
+            Ok(answer) if answer.failure.is_some() => (Attempt::Failed, Some(answer)),
             Ok(answer) => (Attempt::Succeeded, Some(answer)),
             Err(NotRun::Throttled(_) | NotRun::Lost) => (Attempt::NotRun, None),
             // Nobody's fault: it runs as soon as there is a service again.
@@ -174,9 +175,9 @@ impl Worker {
                 Batch::new().release(&claim, pause)
             }
             (Step::Finish(condition), answer) => {
-                let response = answer.as_ref().map(|Answer { payload, failed, .. }| Response {
+                let response = answer.as_ref().map(|Answer { payload, failure, .. }| Response {
                     status_code: 200,
-                    failed: *failed,
+                    failed: failure.is_some(),
                     payload,
                 });
                 let runs = failures + u32::from(answer.is_some());

@@ -13,3 +13,4 @@ mod running;
 mod signatures;
 mod socket;
 mod starts;
+mod streams;

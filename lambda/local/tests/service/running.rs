@@ -62,7 +62,8 @@ impl Running {
             request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        self.local.call(head, Bytes::copy_from_slice(body.as_bytes())).await
+        let answer = self.local.call(head, Bytes::copy_from_slice(body.as_bytes())).await;
+        answer.map(|body| body.into_whole().expect("not streamed"))
     }
 
     pub(crate) async fn connect(&self) -> Socket {

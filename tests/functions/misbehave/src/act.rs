@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 
 use crate::{
     deed::Deed,
-    runtime_api::{Call, Connection, INIT_ERROR, NEXT, PING, RESTORE_NEXT, response_path},
+    flow,
+    runtime_api::{Call, Connection, INIT_ERROR, NEXT, PING, RESTORE_NEXT, Upload, response_path},
 };
 
 /// What is left to tell the Runtime API.
@@ -73,7 +74,14 @@ impl Process {
             Deed::Big { bytes } => answer(&json!("x".repeat(bytes.saturating_sub(QUOTES)))),
             Deed::Fail { error } => Done::Error(error),
             Deed::Stream { error } => {
-                Connection::open()?.stream(&call.request_id, error.as_ref())?;
+                let mut upload = Upload::begin(&call.request_id, false)?;
+                upload.piece(b"[1,")?;
+                upload.piece(b"2]")?;
+                upload.end(error.map(|error| error.to_string()).as_deref())?;
+                Done::Given
+            }
+            Deed::Flow { port, hears_early } => {
+                flow::conduct(&call.request_id, port, hears_early == Some(true))?;
                 Done::Given
             }
             Deed::Probe { bad_mode } => answer(&probe(&call.request_id, bad_mode == Some(true))?),

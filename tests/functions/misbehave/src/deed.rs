@@ -19,6 +19,7 @@ pub(crate) enum Deed {
     Big { bytes: usize },
     Fail { error: Value },
     Stream { error: Option<Value> },
+    Flow { port: u16, hears_early: Option<bool> },
     Probe { bad_mode: Option<bool> },
     Meet { port: u16 },
     StayMet { port: u16 },

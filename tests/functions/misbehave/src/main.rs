@@ -13,6 +13,7 @@
 //! | `{"do":"big","bytes":4096}` | answers with that many bytes |
 //! | `{"do":"fail","error":{…}}` | reports that error, and the longest description of its cause that there may be |
 //! | `{"do":"stream","error":{…}}` | streams `[1,2]`, and then fails if there is an `error` |
+//! | `{"do":"flow","port":1}` | streams what the test at that port says: see [`flow`]; `hears_early` tells the service so |
 //! | `{"do":"probe","bad_mode":true}` | asks for what it may not, answers with the replies; `bad_mode` fails the call |
 //! | `{"do":"meet","port":1}` | connects to the test at that port and answers when the test says a byte |
 //! | `{"do":"stay-met","port":1}` | connects to the test for as long as this process lives |
@@ -29,6 +30,7 @@
 
 mod act;
 mod deed;
+mod flow;
 mod runtime_api;
 mod start;
 

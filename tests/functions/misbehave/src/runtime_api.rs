@@ -55,27 +55,6 @@ impl Connection {
         self.ask("POST", &path, &headers, error.to_string().as_bytes()).map(drop)
     }
 
-    /// Answers in two chunks, and fails in the trailers if there is an `error`.
-    pub(crate) fn stream(&mut self, request_id: &str, error: Option<&Value>) -> io::Result<()> {
-        let path = response_path(request_id);
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: runtime\r\nlambda-runtime-function-response-mode: streaming\r\n\
-             transfer-encoding: chunked\r\ntrailer: lambda-runtime-function-error-type\r\n\
-             trailer: lambda-runtime-function-error-body\r\n\r\n"
-        );
-        let trailers = error.map(|error| {
-            let body = base64_simd::STANDARD.encode_to_string(error.to_string());
-            format!(
-                "lambda-runtime-function-error-type: Late\r\nlambda-runtime-function-error-body: {body}\r\n"
-            )
-        });
-        let stream = self.0.get_mut();
-        stream.write_all(head.as_bytes())?;
-        stream.write_all(b"3\r\n[1,\r\n2\r\n2]\r\n0\r\n")?;
-        stream.write_all(format!("{}\r\n", trailers.unwrap_or_default()).as_bytes())?;
-        self.reply().map(drop)
-    }
-
     pub(crate) fn ask(
         &mut self,
         method: &str,
@@ -114,6 +93,47 @@ impl Connection {
         self.0.read_line(&mut line)?;
         line.truncate(line.trim_end().len());
         Ok(line)
+    }
+}
+
+/// A streamed answer, on a connection of its own.
+pub(crate) struct Upload(Connection);
+
+impl Upload {
+    /// `hears_early`: the service may answer before the end.
+    pub(crate) fn begin(request_id: &str, hears_early: bool) -> io::Result<Self> {
+        let mut connection = Connection::open()?;
+        let path = response_path(request_id);
+        let early = if hears_early { "stayput-early-answer: accepted\r\n" } else { "" };
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: runtime\r\nlambda-runtime-function-response-mode: streaming\r\n{early}\
+             transfer-encoding: chunked\r\ntrailer: lambda-runtime-function-error-type\r\n\
+             trailer: lambda-runtime-function-error-body\r\n\r\n"
+        );
+        connection.0.get_mut().write_all(head.as_bytes())?;
+        Ok(Self(connection))
+    }
+
+    pub(crate) fn piece(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let chunk = [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
+        self.0.0.get_mut().write_all(&chunk)
+    }
+
+    /// Ends the answer, with an `error` in the trailers if there is one. The status of the reply.
+    pub(crate) fn end(&mut self, error: Option<&str>) -> io::Result<u16> {
+        let trailers = error.map(|error| {
+            let body = base64_simd::STANDARD.encode_to_string(error);
+            format!(
+                "lambda-runtime-function-error-type: Late\r\nlambda-runtime-function-error-body: {body}\r\n"
+            )
+        });
+        self.0.0.get_mut().write_all(format!("0\r\n{}\r\n", trailers.unwrap_or_default()).as_bytes())?;
+        self.hear()
+    }
+
+    /// Waits for the reply; its status.
+    pub(crate) fn hear(&mut self) -> io::Result<u16> {
+        self.0.reply().map(|reply| reply.status)
     }
 }
 
