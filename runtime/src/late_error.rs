@@ -1,45 +1,37 @@
-//! A fault of an answer that has begun: it goes out behind the body, as two HTTP trailers.
-//!
-//! Source: AWS Lambda developer guide, "Building a custom runtime", "Response streaming".
+//! A fault of an answer that has begun: it goes out behind the body, as HTTP trailers.
 
-use base64_simd::STANDARD;
-use http::{HeaderMap, HeaderValue};
-use lambda_protocol::runtime_api::{LAMBDA_RUNTIME_FUNCTION_ERROR_BODY, LAMBDA_RUNTIME_FUNCTION_ERROR_TYPE};
-use serde::{Deserialize, Serialize};
+use http::HeaderMap;
+use lambda_protocol::runtime_api::LateError;
+use lambda_runtime::Diagnostic;
+use serde::Deserialize;
 
 use crate::Error;
 
-/// The type, and base64 of `{"errorType","errorMessage"}`. Both texts are cut where they are too long for trailers.
+/// Both texts are cut where they are too long for trailers.
 pub(crate) fn encode(error: &Error) -> HeaderMap {
-    let told = Told {
-        error_type: cut(error.error_type(), TYPE_BYTES).to_owned(),
-        error_message: cut(error.message(), MESSAGE_BYTES).to_owned(),
-    };
-    let json = serde_json::to_vec(&told).expect("two texts are JSON");
-    let body = HeaderValue::try_from(STANDARD.encode_to_string(json)).expect("base64 is a header's value");
-    HeaderMap::from_iter([
-        (LAMBDA_RUNTIME_FUNCTION_ERROR_TYPE, HeaderValue::try_from(told.error_type).unwrap_or(ODD_TYPE)),
-        (LAMBDA_RUNTIME_FUNCTION_ERROR_BODY, body),
-    ])
+    let error_type = cut(error.error_type(), TYPE_BYTES);
+    let told =
+        Diagnostic { error_type: error_type.clone(), error_message: cut(error.message(), MESSAGE_BYTES) };
+    let json = serde_json::to_vec(&told).expect("two texts are JSON").into();
+    LateError { error_type, json }.encode()
 }
 
 /// What a caller reads in such trailers; `None` if that is no error.
 pub(crate) fn decode(trailers: &HeaderMap) -> Option<Error> {
-    let body = trailers.get(LAMBDA_RUNTIME_FUNCTION_ERROR_BODY)?;
-    let json = STANDARD.decode_to_vec(body).ok()?;
+    let LateError { error_type: _, json } = LateError::decode(trailers)?;
     let Told { error_type, error_message } = serde_json::from_slice(&json).ok()?;
     Some(Error::new(error_type, error_message))
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Told {
     error_type: String,
     error_message: String,
 }
 
-fn cut(text: &str, most_bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(most_bytes)]
+fn cut(text: &str, most_bytes: usize) -> String {
+    text[..text.floor_char_boundary(most_bytes)].to_owned()
 }
 
 /// Bytes of a type and of a message. Ours: with every one of them escaped in JSON as six, and base64 of that, all the
@@ -47,11 +39,11 @@ fn cut(text: &str, most_bytes: usize) -> &str {
 const TYPE_BYTES: usize = 256;
 const MESSAGE_BYTES: usize = 1024;
 
-/// In place of a type that no header can hold. The body has it as it is.
-const ODD_TYPE: HeaderValue = HeaderValue::from_static("Unhandled");
-
 #[cfg(test)]
 mod tests {
+    use lambda_protocol::runtime_api::{
+        LAMBDA_RUNTIME_FUNCTION_ERROR_BODY, LAMBDA_RUNTIME_FUNCTION_ERROR_TYPE,
+    };
     use proptest::prelude::*;
 
     use super::*;
@@ -60,15 +52,14 @@ mod tests {
     fn an_error_is_a_type_and_a_body() {
         let trailers = encode(&Error::new("Late", "too late"));
         assert_eq!(trailers[LAMBDA_RUNTIME_FUNCTION_ERROR_TYPE], "Late");
-        let body = STANDARD.decode_to_vec(&trailers[LAMBDA_RUNTIME_FUNCTION_ERROR_BODY]).unwrap();
-        assert_eq!(body, br#"{"errorType":"Late","errorMessage":"too late"}"#);
+        let body = "eyJlcnJvclR5cGUiOiJMYXRlIiwiZXJyb3JNZXNzYWdlIjoidG9vIGxhdGUifQ==";
+        assert_eq!(trailers[LAMBDA_RUNTIME_FUNCTION_ERROR_BODY], body);
     }
 
     #[test]
     fn a_type_that_no_header_holds_is_told_in_the_body() {
-        let trailers = encode(&Error::new("Zu spät\n", ""));
-        assert_eq!(trailers[LAMBDA_RUNTIME_FUNCTION_ERROR_TYPE], "Unhandled");
-        assert_eq!(decode(&trailers), Some(Error::new("Zu spät\n", "")));
+        let error = Error::new("Zu spät\n", "");
+        assert_eq!(decode(&encode(&error)), Some(error));
     }
 
     #[test]

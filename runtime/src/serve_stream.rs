@@ -14,7 +14,7 @@ use http::{
 };
 use lambda_protocol::runtime_api::{
     LAMBDA_RUNTIME_FUNCTION_ERROR_TYPE, LAMBDA_RUNTIME_FUNCTION_RESPONSE_MODE, LAMBDA_RUNTIME_INVOCATION_ID,
-    STAYPUT_EARLY_ANSWER,
+    STAYPUT_EARLY_ANSWER, STREAMING,
 };
 use lambda_runtime::{
     Diagnostic, LambdaEvent, LambdaInvocation, Runtime, service_fn,
@@ -84,7 +84,7 @@ impl Told<'_> {
         let request = self
             .request("response")
             .header(CONTENT_TYPE, content_type)
-            .header(LAMBDA_RUNTIME_FUNCTION_RESPONSE_MODE, "streaming")
+            .header(LAMBDA_RUNTIME_FUNCTION_RESPONSE_MODE, STREAMING)
             .header(TRANSFER_ENCODING, "chunked")
             .header(TRAILER, "Lambda-Runtime-Function-Error-Type")
             .header(TRAILER, "Lambda-Runtime-Function-Error-Body")
