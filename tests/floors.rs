@@ -10,12 +10,15 @@ const FLOORS: &[(&str, u8)] = &[
     ("stayput-runtime", 1),
     ("lambda-local", 2),
     ("misbehave", 3),
+    ("stock-stream", 3),
     ("stayput", 3),
+    ("download", 3),
     ("echo", 3),
     ("fail", 3),
     ("hello", 3),
     ("sleep", 3),
     ("stock", 3),
+    ("ticker", 3),
 ];
 
 /// Crates without sockets, files, clocks, randomness, environment or logs.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use lambda_protocol::{http_answer::HttpAnswer, http_event::HttpRequest};
 use serde_json::value::RawValue;
 
@@ -70,7 +70,7 @@ pub(crate) async fn call<Body: Into<Bytes>>(
     encode(handler(decode(event)?, context).await?)
 }
 
-fn decode(event: &RawValue) -> Result<Request<Bytes>, Error> {
+pub(crate) fn decode(event: &RawValue) -> Result<Request<Bytes>, Error> {
     let HttpRequest { mut request, source_ip, request_id: _ } =
         HttpRequest::decode(event.get().as_bytes())
             .map_err(|error| Error::new(Error::INVALID_EVENT, error.to_string()))?;
@@ -82,13 +82,19 @@ fn decode(event: &RawValue) -> Result<Request<Bytes>, Error> {
 
 fn encode<Body: Into<Bytes>>(response: Response<Body>) -> Result<Box<RawValue>, Error> {
     let (head, body) = response.into_parts();
-    if !(200..=599).contains(&head.status.as_u16()) {
-        let message = format!("status {} is not one of 200 to 599", head.status.as_str());
-        return Err(Error::new(Error::INVALID_ANSWER, message));
-    }
+    check_status(head.status)?;
     let answer = HttpAnswer { status: head.status, headers: head.headers, body: body.into() };
     let text = String::from_utf8(answer.encode()).expect("an encoded answer is JSON");
     Ok(RawValue::from_string(text).expect("an encoded answer is JSON"))
+}
+
+/// Lambda and its callers take no other.
+pub(crate) fn check_status(status: StatusCode) -> Result<(), Error> {
+    if (200..=599).contains(&status.as_u16()) {
+        return Ok(());
+    }
+    let message = format!("status {} is not one of 200 to 599", status.as_str());
+    Err(Error::new(Error::INVALID_ANSWER, message))
 }
 
 #[cfg(test)]

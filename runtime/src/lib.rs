@@ -50,10 +50,44 @@
 //! `panic = "abort"`: there the process ends, and Lambda reports that.) An event that is not what the handler takes
 //! is [`Error::INVALID_EVENT`], an answer that cannot be sent is [`Error::INVALID_ANSWER`].
 //!
+//! # Streams
+//!
+//! A function whose answer is long, or comes bit by bit, sends it while it makes it: [`run_http_stream`] and
+//! [`run_event_stream`] take handlers that return a stream of bytes, such as [`Streamed`]. [`sse`] writes server-sent
+//! events for browsers.
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use stayput_runtime::{Bytes, Context, Error, Streamed, http::{Request, Response}, sse};
+//!
+//! async fn countdown(_: Request<Bytes>, _: Context) -> Result<Response<Streamed>, Error> {
+//!     Ok(sse::response(Streamed::new(async |out| {
+//!         for left in (1..=10).rev() {
+//!             out.write(sse::Event::data(left.to_string())).await?;
+//!             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+//!         }
+//!         out.write(sse::Event::data("lift-off").name("end")?).await?;
+//!         Ok(())
+//!     })))
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     stayput_runtime::run_http_stream(countdown)
+//! }
+//! ```
+//!
+//! * **A slow reader holds the stream.** A piece is asked for when the ones before it are on their way: a few KiB wait
+//!   here, and what the sockets hold.
+//! * **Until the stream is there,** errors and panics are faults as above. **After that** the status has gone out: an
+//!   error that the stream gives, or a panic, ends the answer, and callers are told that it is not whole.
+//! * **A caller who has gone** ends the stream under `stayput dev`: it is dropped, at the `await` that it has come to, and
+//!   the next invocation is taken. AWS tells functions nothing of that: there they run on to their end or their timeout.
+//! * Lambda takes 200 MB of a stream, and 15 minutes at most, as with any invocation.
+//!
 //! # Preparing once, not in every invocation
 //!
 //! Handlers may be async closures, so they can borrow what `main` prepared. Where preparing is itself async, use
-//! your own Tokio runtime, and [`serve_event`] or [`serve_http`] in it:
+//! your own Tokio runtime, and [`serve_event`], [`serve_http`] or what streams like them in it:
 //!
 //! ```no_run
 //! use serde_json::Value;
@@ -80,17 +114,25 @@
 //! # What is not here
 //!
 //! One invocation runs at a time, on one thread, as Lambda's own model has it; functions that want more make their
-//! own threads. Answers are complete before they are sent.
+//! own threads. A request's body is complete before the handler has it: Lambda streams answers alone.
 
 #![warn(missing_docs)]
 
+mod answer;
 mod context;
 mod error;
 mod event_function;
+mod event_stream;
 mod http_function;
+mod http_stream;
+mod late_error;
 mod logging;
 mod panics;
+mod post;
 mod serve;
+mod serve_stream;
+pub mod sse;
+mod streamed;
 pub mod testing;
 
 pub use bytes::Bytes;
@@ -99,9 +141,12 @@ pub use http;
 pub use context::Context;
 pub use error::Error;
 pub use event_function::{run_event, serve_event};
+pub use event_stream::{run_event_stream, serve_event_stream};
 pub use http_function::{SourceIp, run_http, serve_http};
+pub use http_stream::{run_http_stream, serve_http_stream};
 pub use logging::init_logging;
 pub use serve::ServeError;
+pub use streamed::{Gone, Streamed, Writer};
 
 /// README's function is compiled like any other example.
 #[cfg(doctest)]

@@ -13,13 +13,14 @@ use crate::Error;
 /// Runs `work`; if it panics, that is its error. The panic hook has then already printed message and place.
 pub(crate) async fn caught<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let mut work = pin!(work);
+    poll_fn(|task| guarded(|| work.as_mut().poll(task)).unwrap_or_else(|panic| Poll::Ready(Err(panic)))).await
+}
+
+/// One step of the handler's work; if it panics, that is its error, and there must be no further step.
+pub(crate) fn guarded<T>(step: impl FnOnce() -> T) -> Result<T, Error> {
     // What the handler borrowed may be half changed when it panics. It is the handler's own, as in a thread that
     // panics while others look on.
-    poll_fn(|task| {
-        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(task)))
-            .unwrap_or_else(|panic| Poll::Ready(Err(Error::new(Error::PANIC, text(&*panic)))))
-    })
-    .await
+    catch_unwind(AssertUnwindSafe(step)).map_err(|panic| Error::new(Error::PANIC, text(&*panic)))
 }
 
 fn text(panic: &(dyn Any + Send)) -> String {

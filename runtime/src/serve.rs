@@ -67,7 +67,7 @@ pub(crate) fn span(request_id: &str) -> Span {
 }
 
 /// `lambda_runtime` panics where one of these is missing or unusable.
-fn check_environment(value: impl Fn(&str) -> Option<String>) -> Result<(), ServeError> {
+pub(crate) fn check_environment(value: impl Fn(&str) -> Option<String>) -> Result<(), ServeError> {
     let unusable =
         REQUIRED.iter().find(|(name, is_usable)| !value(name).is_some_and(|text| is_usable(&text)));
     match unusable {
@@ -87,7 +87,7 @@ impl<'de> Deserialize<'de> for Event {
 }
 
 /// Everything that happens to an invocation, `lambda_runtime`'s own log lines too, happens in its span.
-struct Spanned<S>(S);
+pub(crate) struct Spanned<S>(pub(crate) S);
 
 impl<S: Service<LambdaInvocation>> Service<LambdaInvocation> for Spanned<S> {
     type Response = S::Response;
@@ -105,11 +105,13 @@ impl<S: Service<LambdaInvocation>> Service<LambdaInvocation> for Spanned<S> {
     }
 }
 
+pub(crate) const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+
 type Check = fn(&str) -> bool;
 
 /// Source: Lambda developer guide, "Defined runtime environment variables".
 const REQUIRED: [(&str, Check); 4] = [
-    ("AWS_LAMBDA_RUNTIME_API", |text| text.parse::<Uri>().is_ok_and(|uri| uri.authority().is_some())),
+    (RUNTIME_API, |text| text.parse::<Uri>().is_ok_and(|uri| uri.authority().is_some())),
     ("AWS_LAMBDA_FUNCTION_NAME", |_| true),
     ("AWS_LAMBDA_FUNCTION_VERSION", |_| true),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", |text| text.parse::<i32>().is_ok()),

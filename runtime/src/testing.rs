@@ -35,17 +35,55 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Of a function that streams, each piece can be awaited by itself. With Tokio's clock paused
+//! (`#[tokio::test(start_paused = true)]`, the feature `test-util`), a test sees what comes when, in no time:
+//!
+//! ```
+//! use std::time::Duration;
+//! use stayput_runtime::{Context, Error, Streamed, testing};
+//! use tokio::time::{Instant, sleep};
+//!
+//! async fn slow(_: (), _: Context) -> Result<Streamed, Error> {
+//!     Ok(Streamed::new(async |out| {
+//!         out.write("at once").await?;
+//!         sleep(Duration::from_secs(60)).await;
+//!         Err(Error::new("Bored", "a minute has passed"))
+//!     }))
+//! }
+//!
+//! # fn main() -> Result<(), Error> {
+//! # let paused = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
+//! # paused.block_on(async {
+//! let start = Instant::now();
+//! let mut reading = testing::event(()).call_stream(slow).await?;
+//! assert_eq!(reading.next().await.unwrap()?, "at once");
+//! assert_eq!(start.elapsed(), Duration::ZERO);
+//!
+//! assert_eq!(reading.next().await.unwrap().unwrap_err().error_type(), "Bored");
+//! assert_eq!(start.elapsed(), Duration::from_secs(60));
+//! # Ok(())
+//! # })
+//! # }
+//! ```
 
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use futures_core::Stream;
 use http::{Request, Response};
 use lambda_protocol::{http_answer::HttpAnswer, http_event::HttpEvent};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
 use tracing::Instrument;
 
-use crate::{Context, Error, event_function, http_function, panics::caught, serve::span};
+use crate::{
+    Context, Error, event_function, event_stream, http_function, http_stream, panics::caught, serve::span,
+};
+
+mod reading;
+
+pub use reading::Reading;
 
 /// A call with an event, which may be anything that serde writes: `json!({"id": 7})`, or the type itself.
 ///
@@ -128,6 +166,25 @@ impl Call<Event> {
         };
         caught(answering).instrument(span).await
     }
+
+    /// What `handler` streams, to be read.
+    ///
+    /// # Errors
+    /// The fault that a caller would see who got nothing else.
+    pub async fn call_stream<In, S, B>(
+        self,
+        handler: impl AsyncFn(In, Context) -> Result<S, Error>,
+    ) -> Result<Reading, Error>
+    where
+        In: DeserializeOwned,
+        S: Stream<Item = Result<B, Error>> + 'static,
+        B: Into<Bytes>,
+    {
+        let span = span(&self.context.request_id);
+        let answering = event_stream::call(handler, &self.input.0, self.context);
+        let answer = caught(answering).instrument(span.clone()).await?;
+        Ok(Reading::new(answer.body, span))
+    }
 }
 
 impl Call<HttpRequest> {
@@ -148,6 +205,29 @@ impl Call<HttpRequest> {
         let mut response = Response::new(body);
         *response.status_mut() = status;
         *response.headers_mut() = headers;
+        Ok(response)
+    }
+
+    /// What a caller gets of the response that `handler` returns: its head, and its body to be read.
+    ///
+    /// # Errors
+    /// The fault that a caller would see who got nothing else.
+    pub async fn call_stream<S, B>(
+        self,
+        handler: impl AsyncFn(Request<Bytes>, Context) -> Result<Response<S>, Error>,
+    ) -> Result<Response<Reading>, Error>
+    where
+        S: Stream<Item = Result<B, Error>> + 'static,
+        B: Into<Bytes>,
+    {
+        let span = span(&self.context.request_id);
+        let event = self.input.encode(&self.context);
+        let answering = http_stream::call(handler, &event, self.context);
+        let answer = caught(answering).instrument(span.clone()).await?;
+        let (head, reading) = Reading::new(answer.body, span).open().await?;
+        let mut response = Response::new(reading);
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
         Ok(response)
     }
 }

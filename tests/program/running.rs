@@ -54,7 +54,8 @@ impl Running {
         let template = fs::read_to_string(functions.join("template.yaml")).expect("the template");
         let template = template
             .replace("Default: none", &format!("Default: {}", marker(&folder)))
-            .replace("CodeUri: misbehave/", &format!("CodeUri: {}", functions.join("misbehave").display()));
+            .replace("CodeUri: misbehave/", &format!("CodeUri: {}", functions.join("misbehave").display()))
+            .replace("CodeUri: stock_stream/", &format!("CodeUri: {}", functions.join("stock_stream").display()));
         Self::with(folder, &template, words)
     }
 

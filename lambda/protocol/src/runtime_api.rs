@@ -34,7 +34,6 @@ pub const LAMBDA_RUNTIME_FUNCTION_ERROR_BODY: HeaderName =
 /// On `response`: `streaming`, or absent.
 pub const LAMBDA_RUNTIME_FUNCTION_RESPONSE_MODE: HeaderName =
     HeaderName::from_static("lambda-runtime-function-response-mode");
-
 /// On a streamed `response`, with any value: this runtime understands an answer that comes before its own is complete. The
 /// caller has gone, and the rest is not wanted. Ours; AWS ignores it, and lets functions run on.
 pub const STAYPUT_EARLY_ANSWER: HeaderName = HeaderName::from_static("stayput-early-answer");
