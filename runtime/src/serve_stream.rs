@@ -92,9 +92,10 @@ impl Told<'_> {
             .body(body);
         match self.send(request).await {
             Ok(status) if ended.is_true() => log_refusal(status),
-            Ok(status) => tracing::info!(
-                "the stream was dropped before its end: the Runtime API answered {status}, so that nobody reads it"
+            Ok(StatusCode::GONE) => tracing::info!(
+                "the stream was dropped before its end: its caller has gone, or the invocation's time is over"
             ),
+            Ok(status) => tracing::error!("the Runtime API answered {status} before the stream's end"),
             Err(error) => tracing::error!("the streamed answer broke off: {:?}", Error::from(error)),
         }
     }
