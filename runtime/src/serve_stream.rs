@@ -1,7 +1,8 @@
 //! The loop of functions that stream. Events are taken by `lambda_runtime`; answers and faults are told from here.
 //!
-//! `lambda_runtime` would tell them too, but it writes a late failure as text into the body, where callers take it for
-//! a part of the answer; it collects nothing of who has gone; and it wants streams that other threads may have.
+//! `lambda_runtime` streams, too, but writes a late failure as text into the body, where callers take it for a part of the
+//! answer; it does not look whether anybody reads; and it wants streams that may move to other threads. Its loop is kept
+//! for what else it knows, such as SnapStart.
 
 use std::{env, io};
 
