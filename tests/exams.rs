@@ -12,6 +12,8 @@
 //! ```text
 //! cargo build --release && cargo run --release --example exams -- power_cut | hanging | accepted | backlog
 //! ```
+//!
+//! And of streams: `vanishing`, whose callers go at random, and `slow_reader`.
 
 #[path = "exams/accepted.rs"]
 mod accepted;
@@ -33,10 +35,14 @@ mod overload;
 mod power_cut;
 #[path = "exams/reload.rs"]
 mod reload;
+#[path = "exams/slow_reader.rs"]
+mod slow_reader;
 #[path = "exams/stop.rs"]
 mod stop;
 #[path = "exams/unfair.rs"]
 mod unfair;
+#[path = "exams/vanishing.rs"]
+mod vanishing;
 
 #[path = "program/cuts.rs"]
 mod cuts;
@@ -75,6 +81,8 @@ fn main() -> io::Result<ExitCode> {
             "accepted" => accepted::run().await,
             "backlog" => backlog::run().await,
             "hanging" => hanging::run().await,
+            "vanishing" => vanishing::run().await,
+            "slow_reader" => slow_reader::run().await,
             _ => Err(io::Error::other("which one? The head of tests/exams.rs names them")),
         }
     })?;

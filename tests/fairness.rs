@@ -171,8 +171,13 @@ fn keys() -> Keyring {
 fn table() -> Table {
     let mut table = Table::default();
     let timeout = Duration::from_secs(30);
-    let function =
-        Function { lambda: FunctionRef::new("echo"), qualifier: None, payload_is_event: false, timeout };
+    let function = Function {
+        lambda: FunctionRef::new("echo"),
+        qualifier: None,
+        payload_is_event: false,
+        streams: false,
+        timeout,
+    };
     table.add("openfaas", FunctionKey::new("echo"), Arc::new(function));
     table
 }

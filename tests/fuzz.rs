@@ -11,6 +11,8 @@ mod callbacks;
 mod mutation;
 #[path = "conversations/setup.rs"]
 mod setup;
+#[path = "fuzz/streams.rs"]
+mod streams;
 #[path = "fuzz/target.rs"]
 mod target;
 
@@ -52,7 +54,7 @@ fn main() -> io::Result<()> {
 }
 
 fn targets() -> impl Iterator<Item = &'static Target> {
-    target::TARGETS.iter().chain(callbacks::TARGETS)
+    target::TARGETS.iter().chain(callbacks::TARGETS).chain(streams::TARGETS)
 }
 
 /// What a run has shown.

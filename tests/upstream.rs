@@ -7,6 +7,8 @@ mod faulty;
 mod gateway;
 #[path = "upstream/serve.rs"]
 mod serve;
+#[path = "upstream/streams.rs"]
+mod streams;
 
 use std::time::Duration;
 

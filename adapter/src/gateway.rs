@@ -228,7 +228,7 @@ impl Gateway {
             let reply = self.backend.call(invoke, payload).await.map_err(|error| unanswered(&error))?;
             let lambda_id = reply.head.headers.get(X_AMZN_REQUEST_ID).cloned();
             if translate::is_stream(invocation, &reply.head) {
-                let (outcome, body) = begin(invocation, reply.body.stalling_after(limit)).await?;
+                let (outcome, body) = begin(invocation, reply.body).await?;
                 return Ok(Reached { outcome, body, lambda_id });
             }
             if let Some(outcome) = translate::decode_head(invocation, &reply.head) {
@@ -393,6 +393,8 @@ fn tell_operator(exchange: &Exchange<'_>, invocation: &Invocation, rejection: &R
 /// How a streamed answer begins; the rest of it is the body's to read.
 async fn begin(invocation: &Invocation, mut reply: ReplyBody) -> Result<(Outcome, Body), Rejection> {
     let mut beginning = Beginning::of(invocation);
+    // Of a stream, a pause is the function's.
+    reply.may_pause_for(invocation.function.timeout);
     while let Some(piece) = poll_fn(|cx| reply.poll_piece(cx)).await {
         let mut input = piece.map_err(|error| unanswered(&error))?;
         if let Some(Begun { outcome, first, rest }) = beginning.read(&mut input)? {

@@ -82,6 +82,7 @@
 //!   error that the stream gives, or a panic, ends the answer, and callers are told that it is not whole.
 //! * **A caller who has gone** ends the stream under `stayput dev`: it is dropped, at the `await` that it has come to, and
 //!   the next invocation is taken. AWS tells functions nothing of that: there they run on to their end or their timeout.
+//! * **What a stream uses is its own.** A handler may borrow what `main` prepared; its stream may not: give it a clone.
 //! * Lambda takes 200 MB of a stream, and 15 minutes at most, as with any invocation.
 //!
 //! # Preparing once, not in every invocation
@@ -152,3 +153,8 @@ pub use streamed::{Gone, Streamed, Writer};
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// So is that of the page about streams.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/streams.md")]
+struct Streams;

@@ -1,7 +1,8 @@
 //! The loop of functions that stream. Events are taken by `lambda_runtime`; answers and faults are told from here.
 //!
-//! `lambda_runtime` would tell them too, but it writes a late failure as text into the body, where callers take it for
-//! a part of the answer; it collects nothing of who has gone; and it wants streams that other threads may have.
+//! `lambda_runtime` streams, too, but writes a late failure as text into the body, where callers take it for a part of the
+//! answer; it does not look whether anybody reads; and it wants streams that may move to other threads. Its loop is kept
+//! for what else it knows, such as SnapStart.
 
 use std::{env, io};
 
@@ -92,9 +93,10 @@ impl Told<'_> {
             .body(body);
         match self.send(request).await {
             Ok(status) if ended.is_true() => log_refusal(status),
-            Ok(status) => tracing::info!(
-                "the stream was dropped before its end: the Runtime API answered {status}, so that nobody reads it"
+            Ok(StatusCode::GONE) => tracing::info!(
+                "the stream was dropped before its end: its caller has gone, or the invocation's time is over"
             ),
+            Ok(status) => tracing::error!("the Runtime API answered {status} before the stream's end"),
             Err(error) => tracing::error!("the streamed answer broke off: {:?}", Error::from(error)),
         }
     }

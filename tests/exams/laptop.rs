@@ -39,8 +39,17 @@ impl Laptop {
     /// # Errors
     /// It does not become ready.
     pub(crate) fn of_rust() -> io::Result<Self> {
-        let sample = root().join("samples").join("echo").display().to_string();
-        let mut lives = Lives::of(TEMPLATE.replace("SAMPLE", &sample), &["--no-watch", "--release"]);
+        Self::of_sample("echo")
+    }
+
+    /// With one of the samples in Rust, its answers in streams.
+    ///
+    /// # Errors
+    /// It does not become ready.
+    pub(crate) fn of_sample(name: &str) -> io::Result<Self> {
+        let folder = root().join("samples").join(name).display().to_string();
+        let template = TEMPLATE.replace("FOLDER", &folder).replace("NAME", name);
+        let mut lives = Lives::of(template, &["--no-watch", "--release"]);
         Self::go_on(&mut lives, &[("STAYPUT_LAMBDA_CONCURRENCY", "1000".to_owned())])
     }
 
@@ -74,6 +83,16 @@ impl Laptop {
         Duration::from_millis(10) * ticks
     }
 
+    /// The processes of its function.
+    pub(crate) fn functions(&self) -> Vec<i32> {
+        self.running.functions()
+    }
+
+    /// Files and sockets that it has open.
+    pub(crate) fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.running.pid())).map_or(0, Iterator::count)
+    }
+
     /// Where it runs.
     pub(crate) fn folder(&self) -> &Path {
         self.running.folder()
@@ -84,13 +103,20 @@ impl Laptop {
     /// # Errors
     /// It does not answer.
     pub(crate) async fn rows(&self, queue: &str, state: &str) -> io::Result<u64> {
+        self.figure(&format!("stayput_events{{queue=\"{queue}\",state=\"{state}\"}}")).await
+    }
+
+    /// A figure of its own metrics; what has nothing to count is not mentioned there.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub(crate) async fn figure(&self, name: &str) -> io::Result<u64> {
         let mut stream = TcpStream::connect(self.admin).await?;
         stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;
-        let name = format!("stayput_events{{queue=\"{queue}\",state=\"{state}\"}} ");
-        // A queue without rows is not mentioned.
-        let figure = answer.lines().find_map(|line| line.strip_prefix(&name)).unwrap_or("0");
+        let figure =
+            answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap_or("0");
         figure.parse().map_err(io::Error::other)
     }
 }
@@ -154,8 +180,14 @@ pub(crate) fn number(most: usize) -> impl Fn() -> bool + Clone + Send + 'static 
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31
 Resources:
-  Echo:
+  Sample:
     Type: AWS::Serverless::Function
-    Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: echo}}
-    Properties: {FunctionName: echo, Runtime: provided.al2023, Handler: bootstrap, CodeUri: SAMPLE, Timeout: 60}
+    Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: NAME}}
+    Properties:
+      FunctionName: NAME
+      Runtime: provided.al2023
+      Handler: bootstrap
+      CodeUri: FOLDER
+      Timeout: 60
+      FunctionUrlConfig: {AuthType: NONE, InvokeMode: RESPONSE_STREAM}
 ";

@@ -171,6 +171,12 @@ fn answer() -> Check {
     })
 }
 
+/// A call that is admitted.
+pub(crate) fn some_call(keys: &Keyring, table: &Table) -> Invocation {
+    let call = CALLS.iter().find_map(|call| admitted(call, keys, table));
+    call.expect("each dialect has a call that is admitted").3
+}
+
 fn config(input: &[u8]) -> bool {
     let text = String::from_utf8_lossy(input).into_owned();
     let file = SourceFile { name: "stayput.toml".to_owned(), text };

@@ -55,7 +55,10 @@ impl Running {
         let template = template
             .replace("Default: none", &format!("Default: {}", marker(&folder)))
             .replace("CodeUri: misbehave/", &format!("CodeUri: {}", functions.join("misbehave").display()))
-            .replace("CodeUri: stock_stream/", &format!("CodeUri: {}", functions.join("stock_stream").display()));
+            .replace(
+                "CodeUri: stock_stream/",
+                &format!("CodeUri: {}", functions.join("stock_stream").display()),
+            );
         Self::with(folder, &template, words)
     }
 

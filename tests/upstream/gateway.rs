@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response, response};
 use http_body_util::{BodyExt as _, Full};
 use lambda_protocol::{
     function::FunctionRef,
@@ -21,10 +21,11 @@ use stayput::{
         LambdaBackend,
         lean::{Identities, Identity, Lean, LeanSettings, Origin, Service},
     },
+    body::Body,
     buffer::BufferBudget,
     config::LogFormat,
     gateway::Gateway,
-    metrics::Metrics,
+    metrics::{Levels, Metrics},
     rules::{LiveRules, Rules},
     telemetry::Telemetry,
 };
@@ -55,6 +56,15 @@ pub(crate) enum Answer {
     Cut,
 }
 
+/// A streamed answer, as far as it came.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) head: response::Parts,
+    pub(crate) came: Vec<u8>,
+    /// Did it come to its proper end?
+    pub(crate) is_whole: bool,
+}
+
 pub(crate) struct Caller {
     gateway: Gateway,
     runtime: Runtime,
@@ -66,10 +76,13 @@ impl Caller {
             lambda: FunctionRef::new("echo"),
             qualifier: None,
             payload_is_event: false,
+            streams: false,
             timeout: DEADLINE,
         };
         let mut table = Table::default();
+        let streaming = Function { lambda: FunctionRef::new("ticker"), streams: true, ..function.clone() };
         table.add("stedi", FunctionKey::new("echo"), Arc::new(function));
+        table.add("altair", FunctionKey::new("dev/ticker"), Arc::new(streaming));
         let mut keys = Keyring::default();
         let key = Key::new("caller", Scope::All, Scope::All, &Right::ALL);
         keys.add(CredentialHash::of(&Credential::new(KEY)), key);
@@ -87,6 +100,40 @@ impl Caller {
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         Self { gateway, runtime }
+    }
+
+    /// A call of a function that streams.
+    pub(crate) fn stream(&self) -> Stream {
+        self.runtime.block_on(async {
+            let (head, mut body) = self.begin_stream().await.into_parts();
+            let mut came = Vec::new();
+            loop {
+                match body.frame().await {
+                    None => return Stream { head, came, is_whole: true },
+                    Some(Err(_)) => return Stream { head, came, is_whole: false },
+                    Some(Ok(frame)) => came.extend_from_slice(&frame.into_data().expect("no trailers")),
+                }
+            }
+        })
+    }
+
+    /// Such a call, whose caller goes once the head is here.
+    pub(crate) fn leave_stream(&self) {
+        drop(self.runtime.block_on(self.begin_stream()));
+    }
+
+    async fn begin_stream(&self) -> Response<Body> {
+        let request = Request::get("/spaces/dev/functions/ticker/invoke/")
+            .header("authorization", format!("Bearer {KEY}"))
+            .body(Full::new(Bytes::new()))
+            .expect("a request");
+        self.gateway.serve(request, ([127, 0, 0, 1], 1).into()).await
+    }
+
+    /// The figures' line that begins so; what follows.
+    pub(crate) fn figure(&self, name: &str) -> Option<String> {
+        let figures = self.gateway.telemetry.metrics.encode(Levels::default());
+        figures.lines().find_map(|line| line.strip_prefix(name).map(|value| value.trim().to_owned()))
     }
 
     /// One call, and how long it took to its end.

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use http::request;
+use http_body_util::BodyExt as _;
 use lambda_local::LocalLambda;
 
-use super::{BackendFuture, LambdaBackend, Reply, ReplyBody};
+use super::{BackendError, BackendFuture, LambdaBackend, Reply, ReplyBody};
 
 /// A Lambda service in this process.
 #[derive(Clone, Debug)]
@@ -14,7 +15,10 @@ impl LambdaBackend for Embedded {
     fn call(&self, head: request::Parts, payload: Bytes) -> BackendFuture<'_> {
         Box::pin(async move {
             let (head, body) = self.0.call(head, payload).await.into_parts();
-            let body = body.into_whole().map_or_else(ReplyBody::arriving, ReplyBody::Whole);
+            let body = match body.into_whole() {
+                Ok(bytes) => ReplyBody::Whole(bytes),
+                Err(body) => ReplyBody::arriving(body.map_err(|error| BackendError::Broken(error.into()))),
+            };
             Ok(Reply { head, body })
         })
     }

@@ -143,22 +143,18 @@ impl std::fmt::Debug for Source {
 
 impl ReplyBody {
     /// A backend's own body, whose pieces come when they come.
-    pub(super) fn arriving<B>(body: B) -> Self
-    where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
-        let body = body.map_err(|error| BackendError::Broken(error.into()));
+    pub(super) fn arriving(
+        body: impl http_body::Body<Data = Bytes, Error = BackendError> + Send + 'static,
+    ) -> Self {
         let source = Source::Other(Box::pin(body));
         Self::Arriving(Arriving { source, stall_limit: TIMEOUT_MAX, stall: None, waiting: false })
     }
 
-    /// Between two pieces there may be so long a pause.
-    #[must_use]
-    pub fn stalling_after(self, stall_limit: Duration) -> Self {
+    /// From now on there may be so long a pause before a piece.
+    pub fn may_pause_for(&mut self, limit: Duration) {
         match self {
-            Self::Whole(bytes) => Self::Whole(bytes),
-            Self::Arriving(arriving) => Self::Arriving(Arriving { stall_limit, ..arriving }),
+            Self::Whole(_) => {}
+            Self::Arriving(arriving) => arriving.stall_limit = limit,
         }
     }
 

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 
 use aws_sdk_lambda::{
     Client,
-    config::http::HttpResponse,
+    config::http::{HttpRequest, HttpResponse},
     error::SdkError,
     operation::{RequestId as _, invoke::InvokeOutput},
     primitives::Blob,
@@ -18,6 +18,8 @@ use lambda_protocol::invoke::{
 };
 
 use super::{BackendError, BackendFuture, LambdaBackend, Reply, ReplyBody};
+
+mod stream;
 
 /// The SDK's client.
 #[derive(Clone, Debug)]
@@ -33,38 +35,92 @@ impl Sdk {
         let invoke = match Invoke::decode(&head) {
             Some(Ok(invoke)) => invoke,
             Some(Err(error)) => return Err(BackendError::Unreachable(error.message.into())),
-            None => return Err(BackendError::Unreachable("only Invoke goes this way".into())),
+            None => {
+                return Err(BackendError::Unreachable(
+                    "only Invoke and its streamed form go this way".into(),
+                ));
+            }
         };
-        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+        let call = Called::new(&invoke, &head, payload);
+        match invoke.operation {
+            Operation::Invoke => self.whole(call, invoke.invocation_type).await,
+            Operation::InvokeWithResponseStream => self.streamed(call).await,
+        }
+    }
+
+    async fn whole(&self, call: Called, invocation_type: InvocationType) -> Result<Reply, BackendError> {
+        let Called { function_name, qualifier, log_type, client_context, payload, ours } = call;
         let request = self
             .0
             .invoke()
-            .function_name(invoke.function.to_string())
-            .set_qualifier(invoke.qualifier.as_ref().map(|qualifier| qualifier.as_str().to_owned()))
-            .invocation_type(match invoke.invocation_type {
+            .function_name(function_name)
+            .set_qualifier(qualifier)
+            .invocation_type(match invocation_type {
                 InvocationType::RequestResponse => SdkInvocationType::RequestResponse,
                 InvocationType::Event => SdkInvocationType::Event,
                 InvocationType::DryRun => SdkInvocationType::DryRun,
             })
-            .set_log_type((invoke.log_type == LogType::Tail).then_some(SdkLogType::Tail))
-            .set_client_context(invoke.client_context.as_ref().and_then(text))
-            .payload(Blob::new(payload));
-        let ours = [X_AMZN_REQUEST_ID, X_AMZN_TRACE_ID].into_iter().filter_map(move |name| {
-            let value = head.headers.get(&name)?.to_str().ok()?.to_owned();
-            Some((name, value))
-        });
-        let ours: Vec<(HeaderName, String)> = ours.collect();
-        // Before it is signed, so that these are signed as well.
-        let request = request.customize().mutate_request(move |request| {
-            for (name, value) in &ours {
-                request.headers_mut().insert(name.as_str().to_owned(), value.clone());
-            }
-        });
-        match request.send().await {
+            .set_log_type(log_type)
+            .set_client_context(client_context)
+            .payload(payload);
+        match request.customize().mutate_request(move |request| add(request, &ours)).send().await {
             Ok(output) => Ok(reply(output)),
             Err(SdkError::ServiceError(error)) => refusal(error.into_raw()),
             Err(error) => Err(lost(error)),
         }
+    }
+
+    async fn streamed(&self, call: Called) -> Result<Reply, BackendError> {
+        let Called { function_name, qualifier, log_type, client_context, payload, ours } = call;
+        let request = self
+            .0
+            .invoke_with_response_stream()
+            .function_name(function_name)
+            .set_qualifier(qualifier)
+            .set_log_type(log_type)
+            .set_client_context(client_context)
+            .payload(payload);
+        match request.customize().mutate_request(move |request| add(request, &ours)).send().await {
+            Ok(output) => Ok(stream::reply(output)),
+            Err(SdkError::ServiceError(error)) => refusal(error.into_raw()),
+            Err(error) => Err(lost(error)),
+        }
+    }
+}
+
+/// A call in the SDK's types.
+struct Called {
+    function_name: String,
+    qualifier: Option<String>,
+    log_type: Option<SdkLogType>,
+    client_context: Option<String>,
+    payload: Blob,
+    /// Headers that the SDK has no word for.
+    ours: Vec<(HeaderName, String)>,
+}
+
+impl Called {
+    fn new(invoke: &Invoke, head: &request::Parts, payload: Bytes) -> Self {
+        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+        let ours = [X_AMZN_REQUEST_ID, X_AMZN_TRACE_ID].into_iter().filter_map(|name| {
+            let value = text(head.headers.get(&name)?)?;
+            Some((name, value))
+        });
+        Self {
+            function_name: invoke.function.to_string(),
+            qualifier: invoke.qualifier.as_ref().map(|qualifier| qualifier.as_str().to_owned()),
+            log_type: (invoke.log_type == LogType::Tail).then_some(SdkLogType::Tail),
+            client_context: invoke.client_context.as_ref().and_then(text),
+            payload: Blob::new(payload),
+            ours: ours.collect(),
+        }
+    }
+}
+
+/// Before the request is signed, so that these are signed as well.
+fn add(request: &mut HttpRequest, ours: &[(HeaderName, String)]) {
+    for (name, value) in ours {
+        request.headers_mut().insert(name.as_str().to_owned(), value.clone());
     }
 }
 

@@ -1,6 +1,9 @@
 //! The body of an answer that its function is still making: taken out of Lambda's event stream as it comes.
 
-use std::task::{Context, Poll, ready};
+use std::{
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use stayput_core::translate::stream::Rest;
@@ -52,13 +55,16 @@ impl Streamed {
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, CutOff>> {
         loop {
             let Some(rest) = &mut self.rest else {
-                // Its last bytes, which say nothing more, give its connection back; nobody waits for them.
-                let _ = self.reply.poll_piece(cx);
+                // What is left are a few bytes that say nothing and give its connection back. Without them it is closed.
+                while let Some(Ok(_)) = ready!(self.reply.poll_piece(cx)) {}
                 return Poll::Ready(Ok(None));
             };
             match rest.read(&mut self.input) {
                 Ok(Some(bytes)) => return Poll::Ready(Ok(Some(bytes))),
-                Ok(None) if rest.is_over() => self.rest = None,
+                Ok(None) if rest.is_over() => {
+                    self.rest = None;
+                    self.reply.may_pause_for(CLOSING_TIME);
+                }
                 Ok(None) => match ready!(self.reply.poll_piece(cx)?) {
                     Some(input) => self.input = input,
                     None => rest.end()?,
@@ -68,3 +74,6 @@ impl Streamed {
         }
     }
 }
+
+/// How long Lambda may take, after a stream's last event, to end the response that it was in. Ours.
+const CLOSING_TIME: Duration = Duration::from_secs(1);

@@ -14,7 +14,7 @@ use stayput_core::{
     limits::Limits as CallLimits,
     token::{SealingKeys, Tokens},
 };
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, runtime::Handle, task::JoinSet};
 
 use super::{Failure, signals::Stop};
 use crate::{
@@ -93,10 +93,12 @@ impl Station {
 
     fn admin(&self) -> Admin {
         let (telemetry, buffers) = (self.telemetry.clone(), self.buffers.clone());
+        let runtime = Handle::current().metrics();
         let levels = move || Levels {
             buffered_bytes: buffers.used_bytes(),
             dropped_log_lines: telemetry.log.dropped_lines(),
             dropped_spans: telemetry.dropped_spans(),
+            tasks: runtime.num_alive_tasks(),
         };
         let metrics = Arc::clone(&self.telemetry.metrics);
         Admin {

@@ -143,12 +143,13 @@ fn what_the_front_refuses_counts_without_a_dialect() {
 
 #[test]
 fn levels_and_the_build_are_told() {
-    let levels = Levels { buffered_bytes: 7, dropped_log_lines: 8, dropped_spans: 9 };
+    let levels = Levels { buffered_bytes: 7, dropped_log_lines: 8, dropped_spans: 9, tasks: 10 };
     let figures = metrics().encode(levels);
     for line in [
         "stayput_buffered_bytes 7",
         "stayput_access_log_dropped_lines_total 8",
         "stayput_dropped_spans_total 9",
+        "stayput_tasks 10",
         concat!("stayput_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
     ] {
         assert!(figures.lines().any(|found| found == line), "no {line:?} in\n{figures}");

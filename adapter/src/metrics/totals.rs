@@ -36,6 +36,8 @@ pub struct Levels {
     pub buffered_bytes: usize,
     pub dropped_log_lines: u64,
     pub dropped_spans: u64,
+    /// Of the runtime on which everything but the callers' connections runs.
+    pub tasks: usize,
 }
 
 /// One number in several places, whose sum counts.
@@ -81,7 +83,7 @@ impl Striped {
 
 impl Collector for Totals {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Levels { buffered_bytes, dropped_log_lines, dropped_spans } =
+        let Levels { buffered_bytes, dropped_log_lines, dropped_spans, tasks } =
             *self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         let encoder = &mut encoder;
         let bytes = i64::try_from(buffered_bytes).unwrap_or(i64::MAX);
@@ -95,6 +97,8 @@ impl Collector for Totals {
             &ConstGauge::new(self.in_flight.sum()),
         )?;
         tell(encoder, "buffered", "Bodies in memory", Some(&Unit::Bytes), &ConstGauge::new(bytes))?;
+        let tasks = ConstGauge::new(i64::try_from(tasks).unwrap_or(i64::MAX));
+        tell(encoder, "tasks", "Pieces of work that this program has under way", None, &tasks)?;
         let calls = u64::try_from(self.backend_calls.sum()).unwrap_or_default();
         tell(encoder, "backend_calls", "Calls of Lambda that have ended", None, &ConstCounter::new(calls))?;
         let lines = ConstCounter::new(dropped_log_lines);

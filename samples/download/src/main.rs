@@ -20,7 +20,8 @@ fn main() -> ExitCode {
 async fn download(request: Request<Bytes>, _: Context) -> Result<Response<Streamed>, Error> {
     let Some(bytes) = wanted_bytes(request.uri().query().unwrap_or_default()) else {
         let message = format!("bytes is a number up to {MOST_BYTES}\n");
-        return Ok(Response::builder().status(StatusCode::BAD_REQUEST).body(message.into())?);
+        let refusal = Response::builder().status(StatusCode::BAD_REQUEST).header(CONTENT_TYPE, "text/plain");
+        return Ok(refusal.body(message.into())?);
     };
     let response = Response::builder()
         .header(CONTENT_TYPE, "application/octet-stream")

@@ -11,7 +11,10 @@ use std::process::{self, ExitCode};
 use serde_json::json;
 use stayput_runtime::{
     Bytes, Context, Error, Streamed, Writer,
-    http::{HeaderValue, Request, Response, StatusCode, header::ACCESS_CONTROL_ALLOW_ORIGIN},
+    http::{
+        HeaderValue, Request, Response, StatusCode,
+        header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE},
+    },
     sse,
 };
 use tokio::time::{Duration, Instant, sleep};
@@ -28,7 +31,8 @@ async fn ticker(request: Request<Bytes>, _: Context) -> Result<Response<Streamed
             sse::response(Streamed::new(async move |out| tick(wish, last_seen.unwrap_or(0), out).await))
         }
         Err(wrong) => {
-            Response::builder().status(StatusCode::BAD_REQUEST).body(format!("{wrong}\n").into())?
+            let refusal = Response::builder().status(StatusCode::BAD_REQUEST);
+            refusal.header(CONTENT_TYPE, "text/plain").body(format!("{wrong}\n").into())?
         }
     };
     // The page may be opened from anywhere, a file too.

@@ -1,7 +1,4 @@
-use stayput_runtime::{
-    http::header::CONTENT_TYPE,
-    testing::{self, Reading},
-};
+use stayput_runtime::testing::{self, Reading};
 
 use super::*;
 
