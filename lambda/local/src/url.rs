@@ -14,7 +14,7 @@ mod fields;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header::AUTHORIZATION, request};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header::AUTHORIZATION, request};
 use hyper::body::Incoming;
 use lambda_protocol::{
     api_error::{ApiError, ErrorCode},
@@ -51,10 +51,10 @@ pub(crate) async fn answer(
 ) -> Result<Response<Body>, Stopped> {
     let at = find(local, address).map_err(Refused::unread)?;
     let function = local.runner.functions.get(at);
-    let url = function.url.clone().unwrap_or_default();
-    let Some(rules) = &url.cors else {
-        return Visit { local, at, function: &function, url: &url, ends, head }.run(address, body).await;
-    };
+    let unsaid = FunctionUrl::default();
+    let url = function.url.as_ref().unwrap_or(&unsaid);
+    let visit = Visit { local, at, function: &function, url, ends, head };
+    let Some(rules) = &url.cors else { return visit.run(address, body).await };
     if cors::is_preflight(head) {
         let mut response = Response::new(Body::from(Bytes::new()));
         *response.headers_mut() = cors::preflight_headers(rules, &head.headers);
@@ -62,7 +62,7 @@ pub(crate) async fn answer(
     }
     // Browsers let their pages see a refusal, too, only with these headers.
     let add = |headers: &mut HeaderMap| cors::add_to_answer(rules, &head.headers, headers);
-    match (Visit { local, at, function: &function, url: &url, ends, head }).run(address, body).await {
+    match visit.run(address, body).await {
         Ok(mut response) => {
             add(response.headers_mut());
             Ok(response)
@@ -90,12 +90,23 @@ impl Visit<'_> {
     async fn run(&self, address: &Address<'_>, body: &mut Incoming) -> Result<Response<Body>, Stopped> {
         let request_id = Uuid::new_v4();
         let refused = |error| Refused { error, request_id };
+        self.check_version().map_err(refused)?;
         let claim = self.claim().map_err(refused)?;
         let body = front::collect(body, request_id).await?;
         if let Some(claim) = claim {
             claim.verify(self.head, &payload_hash(&body)).map_err(refused)?;
         }
         Ok(self.call(address.raw_path, &body, request_id).await.map_err(refused)?)
+    }
+
+    /// # Errors
+    /// The caller could not tell a broken answer from a whole one: a stream of HTTP/1.0 ends with its connection, however
+    /// that ends.
+    fn check_version(&self) -> Result<(), ApiError> {
+        match self.url.invoke_mode {
+            InvokeMode::ResponseStream if self.head.version < Version::HTTP_11 => Err(stream_needs_http_11()),
+            InvokeMode::ResponseStream | InvokeMode::Buffered => Ok(()),
+        }
     }
 
     /// What is left to be verified once the body is here.
@@ -181,6 +192,12 @@ fn find(local: &LocalLambda, address: &Address<'_>) -> Result<usize, ApiError> {
 /// Does it look like Signature Version 4?
 fn is_signature(authorization: &HeaderValue) -> bool {
     Authorization::parse(authorization.as_bytes()).is_ok()
+}
+
+fn stream_needs_http_11() -> ApiError {
+    let name = "HttpVersionNotSupportedException".to_owned();
+    let code = ErrorCode::Other { name, status: StatusCode::HTTP_VERSION_NOT_SUPPORTED };
+    ApiError::new(code, "This function's answers are streamed, which takes HTTP/1.1.")
 }
 
 fn forbidden() -> ApiError {

@@ -84,6 +84,7 @@ fn id_in_host(host: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use http::Request;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -150,5 +151,19 @@ mod tests {
         assert_eq!(url_id("hello"), "ftze3os7wcrq4jxihmvmlopctynrmhs4");
         assert!(url_id("Hello_2-x").bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()));
         assert_ne!(url_id("a"), url_id("b"));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_asked_for_a_functions_path_is_one_and_the_end_of_what_was_asked_for(
+            host in "[a-c.:]{0,3}(\\.lambda-url\\.(localhost|x\\.on\\.aws))?(:[0-9]{0,2})?",
+            path in "(/lambda-url/?)?[a-c/%2.]{0,12}",
+        ) {
+            let target = format!("/{}", path.trim_start_matches('/'));
+            let head = Request::get(&target).header(HOST, host).body(()).unwrap().into_parts().0;
+            if let Some(Address { raw_path, .. }) = Address::of(&head) {
+                prop_assert!(raw_path == "/" || raw_path.starts_with('/') && target.ends_with(raw_path));
+            }
+        }
     }
 }

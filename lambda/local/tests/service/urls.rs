@@ -352,6 +352,17 @@ async fn a_whole_answer_of_a_streaming_url_is_its_bytes() {
     local.stop().await;
 }
 
+/// Its end could not be told from that of a broken one.
+#[tokio::test]
+async fn http_1_0_gets_whole_answers_and_no_stream() {
+    for (url, expected) in [(streaming(), 505), (function("echo"), 200)] {
+        let local = Running::with(url).await;
+        let request = b"GET /lambda-url/echo/ HTTP/1.0\r\nHost: x\r\n\r\n";
+        assert_eq!(local.connect().await.ask(request).await.0, expected);
+        local.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn a_new_program_keeps_the_url_of_the_old() {
     let local = Running::with(streaming()).await;
