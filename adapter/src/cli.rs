@@ -16,6 +16,7 @@ mod embedded;
 mod events;
 mod failure;
 mod following;
+mod function_urls;
 #[cfg(feature = "aws")]
 mod functions;
 mod invoke;

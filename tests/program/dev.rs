@@ -1,6 +1,13 @@
 //! `stayput dev`, run as its users run it: what it prints works, and what it started ends with it.
 
-use std::{env, fs, process::Command, thread, time::Duration};
+use std::{
+    env, fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    process::Command,
+    thread,
+    time::Duration,
+};
 
 use http::Request;
 use nix::{
@@ -30,6 +37,27 @@ fn every_printed_line_answers_as_its_dialects_page_shows() {
             assert_eq!(String::from_utf8_lossy(&answer.stdout).trim_end(), shown_answer, "{line}");
         }
     }
+}
+
+#[test]
+fn the_urls_that_the_template_speaks_of_are_printed_as_lines_that_work() {
+    let running = Running::samples();
+    let url = format!("{}/lambda-url/download/", running.shown.lambda);
+    assert!(running.shown.printed.contains(&format!("\n  curl -N {url}\n")), "{}", running.shown.printed);
+    let address = running.shown.lambda.strip_prefix("http://").expect("http");
+    let mut stream = TcpStream::connect(address).expect("Lambda listens");
+    let request = format!(
+        "GET /lambda-url/download/?bytes=1000 HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("whole");
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(
+        answer.starts_with("HTTP/1.1 ") && answer.contains("\r\ntransfer-encoding: chunked\r\n"),
+        "{answer}"
+    );
+    assert!(answer.ends_with("\r\n0\r\n\r\n"), "{answer}");
 }
 
 #[expect(clippy::print_stdout, reason = "who runs the tests is to know what was left out")]

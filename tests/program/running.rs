@@ -34,7 +34,7 @@ pub(crate) struct Shown {
     /// Dialect and line to paste.
     pub(crate) curl: Vec<(String, String)>,
     /// All of it.
-    printed: String,
+    pub(crate) printed: String,
 }
 
 impl Running {

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::SystemTime};
 
 use clap::Args;
-use lambda_local::{Function, function::Unavailable, rust_build::BuildMode, template::Template};
+use lambda_local::{Function, Settings, function::Unavailable, rust_build::BuildMode, template::Template};
 use serde_json::json;
 use stayput_core::{Credential, keys::Right};
 use tokio::task::JoinSet;
@@ -20,6 +20,7 @@ use super::{
     Exit, Failure, curl,
     embedded::{Embedding, shown_url},
     following::{Following, Source},
+    function_urls,
     listeners::bind,
     logging::{self, SetLevel},
     options::{BuildOptions, ConfigOptions, GatewayOptions, LambdaOptions, ServiceOptions, TemplateOptions},
@@ -201,9 +202,18 @@ struct Urls {
 /// What is printed once everything stands.
 struct Shown {
     urls: Urls,
-    /// Name, and what to do so that it can run.
-    functions: Vec<(String, Option<String>)>,
+    functions: Vec<ShownFunction>,
     curl: Vec<(&'static str, String)>,
+    /// Lines that call the URLs that the template speaks of.
+    function_urls: Vec<String>,
+}
+
+struct ShownFunction {
+    name: String,
+    /// What to do so that it can run.
+    unavailable: Option<String>,
+    /// The function URL that the template speaks of.
+    url: Option<String>,
 }
 
 impl Shown {
@@ -216,12 +226,17 @@ impl Shown {
             key.is_some_and(|key| key.may(Right::Invoke) && key.sees(&listed.key))
         };
         let curl = curl::lines(&urls.gateway, secret, &routes::list(&rules.table), available, anonymous);
-        let functions = functions.iter().map(|function| {
-            let reason = function.program.as_ref().err().map(|Unavailable(what)| what.clone());
-            (function.name.clone(), reason)
+        let region = Settings::default().region;
+        let called =
+            functions.iter().filter_map(|function| function_urls::line(&urls.lambda, &region, function));
+        let function_urls = called.collect();
+        let functions = functions.iter().map(|function| ShownFunction {
+            name: function.name.clone(),
+            unavailable: function.program.as_ref().err().map(|Unavailable(what)| what.clone()),
+            url: function_urls::address(&urls.lambda, function),
         });
         let functions = functions.collect();
-        Self { urls, functions, curl }
+        Self { urls, functions, curl, function_urls }
     }
 
     fn print(&self, json: bool) {
@@ -230,7 +245,9 @@ impl Shown {
             let functions: Vec<_> = self
                 .functions
                 .iter()
-                .map(|(name, unavailable)| json!({ "name": name, "unavailable": unavailable }))
+                .map(|ShownFunction { name, unavailable, url }| {
+                    json!({ "name": name, "unavailable": unavailable, "url": url })
+                })
                 .collect();
             let curl: serde_json::Map<_, _> =
                 self.curl.iter().map(|(dialect, line)| ((*dialect).to_owned(), json!(line))).collect();
@@ -239,13 +256,19 @@ impl Shown {
             return;
         }
         print(format_args!("gateway  {gateway}\nlambda   {lambda}\nadmin    {admin}\n\nfunctions"));
-        for (name, unavailable) in &self.functions {
+        for ShownFunction { name, unavailable, url: _ } in &self.functions {
             let reason =
                 unavailable.as_ref().map(|reason| format!("  unavailable ({reason})")).unwrap_or_default();
             print(format_args!("  {name}{reason}"));
         }
         for (dialect, line) in &self.curl {
             print(format_args!("\n# {dialect}\n{line}"));
+        }
+        if !self.function_urls.is_empty() {
+            print("\nfunction URLs");
+        }
+        for line in &self.function_urls {
+            print(format_args!("  {line}"));
         }
         print("\nready; Ctrl-C ends it");
     }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use lambda_local::template::TemplateFunction;
+use lambda_local::{function::InvokeMode, template::TemplateFunction};
 use lambda_protocol::function::FunctionRef;
 use stayput_core::{
     Credential, DIALECTS,
@@ -38,7 +38,8 @@ impl OwnName {
 
 impl From<&TemplateFunction> for OwnName {
     fn from(function: &TemplateFunction) -> Self {
-        Self::new(&function.name, function.timeout)
+        let streams = function.url.as_ref().is_some_and(|url| url.invoke_mode == InvokeMode::ResponseStream);
+        Self { streams, ..Self::new(&function.name, function.timeout) }
     }
 }
 

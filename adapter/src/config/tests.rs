@@ -1,6 +1,8 @@
 use std::{
+    collections::BTreeMap,
     net::IpAddr,
     num::NonZeroU32,
+    path::Path,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -363,6 +365,26 @@ fn in_dev_a_function_answers_in_every_dialect_under_its_own_name() {
     assert_eq!(keys, [("altair", "dev/hello"), ("eywa", uuid), ("openfaas", "hello"), ("stedi", "hello")]);
     let (_, _, function) = table.rows().next().unwrap();
     assert_eq!(function.timeout.as_secs(), 13, "the function's own word for a timeout comes first");
+}
+
+#[test]
+fn in_dev_a_function_whose_url_streams_does_so_for_every_caller() {
+    for (mode, streams) in [("RESPONSE_STREAM", true), ("BUFFERED", false)] {
+        let text = format!(
+            "Transform: AWS::Serverless-2016-10-31
+Resources:
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: provided.al2023
+      Handler: bootstrap
+      FunctionUrlConfig: {{AuthType: NONE, InvokeMode: {mode}}}
+"
+        );
+        let template = lambda_local::template::parse(&text, Path::new("t.yaml"), &BTreeMap::new()).unwrap();
+        let table = dev::own_names(template.functions.iter().map(dev::OwnName::from));
+        assert!(table.rows().all(|(_, _, function)| function.streams == streams), "{mode}");
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! Lambda's HTTP API on a socket.
+//! Lambda's HTTP API and its functions' URLs on a socket.
 
 use std::{
     convert::Infallible,
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -27,6 +28,7 @@ use crate::{
     body::{self, Incomplete},
     response_body::Body,
     service::{LocalLambda, Refused},
+    url::{self, Address, Ends},
 };
 
 /// Accepts connections until the service shuts down, and then lets those that are being answered finish.
@@ -41,10 +43,10 @@ pub(crate) async fn serve(local: LocalLambda, listener: TcpListener) {
         };
         tokio::select! {
             (place, accepted) = next => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, caller)) => {
                     let local = local.clone();
                     connections.spawn(async move {
-                        connection(local, stream).await;
+                        connection(local, stream, caller).await;
                         drop(place);
                     });
                 }
@@ -58,13 +60,16 @@ pub(crate) async fn serve(local: LocalLambda, listener: TcpListener) {
     let _ = timeout(CLOSING_TIME, async { while connections.join_next().await.is_some() {} }).await;
 }
 
-async fn connection(local: LocalLambda, stream: TcpStream) {
+async fn connection(local: LocalLambda, stream: TcpStream, caller: SocketAddr) {
+    // A socket that does not know its own end is about to fail.
+    let Ok(service) = stream.local_addr() else { return };
+    let ends = Ends { caller, service };
     // Without it, small answers would wait for acknowledgements. A socket that refuses is about to fail anyway.
     let _ = stream.set_nodelay(true);
     let mut closing = local.closing();
     let service = service_fn(|request| {
         let local = local.clone();
-        async move { Ok::<_, Infallible>(answer(&local, request).await) }
+        async move { Ok::<_, Infallible>(answer(&local, ends, request).await) }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
@@ -77,11 +82,12 @@ async fn connection(local: LocalLambda, stream: TcpStream) {
     let _ = serving.await;
 }
 
-async fn answer(local: &LocalLambda, request: Request<Incoming>) -> Response<Body> {
+async fn answer(local: &LocalLambda, ends: Ends, request: Request<Incoming>) -> Response<Body> {
     let (head, mut body) = request.into_parts();
-    let answered = match local.verifier() {
-        None => answer_anyone(local, &head, &mut body).await,
-        Some(verifier) => answer_signed(local, verifier, &head, &mut body).await,
+    let answered = match (Address::of(&head), local.verifier()) {
+        (Some(address), _) => url::answer(local, &address, ends, &head, &mut body).await,
+        (None, None) => answer_anyone(local, &head, &mut body).await,
+        (None, Some(verifier)) => answer_signed(local, verifier, &head, &mut body).await,
     };
     let refused = match answered {
         Ok(response) => return response,
@@ -92,7 +98,7 @@ async fn answer(local: &LocalLambda, request: Request<Incoming>) -> Response<Bod
     if !head.headers.contains_key(EXPECT) {
         let _ = timeout(BODY_TIME, body::discard(&mut body)).await;
     }
-    refused.answer()
+    *refused
 }
 
 async fn answer_anyone(
@@ -118,26 +124,29 @@ async fn answer_signed(
     Ok(local.run(local.admit(head)?, payload).await)
 }
 
-async fn collect(body: &mut Incoming, request_id: Uuid) -> Result<Bytes, Stopped> {
+/// # Errors
+/// It is over Lambda's limit, or does not come to its end.
+pub(crate) async fn collect(body: &mut Incoming, request_id: Uuid) -> Result<Bytes, Stopped> {
     match timeout(BODY_TIME, body::collect(body, SYNC_REQUEST_BYTES)).await {
         Ok(Ok(collected)) => Ok(collected.bytes),
         Ok(Err(Incomplete::TooLarge)) => {
-            Err(Stopped::Refused(Refused { error: ApiError::too_large_sync(), request_id }))
+            Err(Refused { error: ApiError::too_large_sync(), request_id }.into())
         }
         Ok(Err(Incomplete::Cut)) | Err(_) => Err(Stopped::Cut),
     }
 }
 
 /// Why a request was not run.
-enum Stopped {
-    Refused(Refused),
+pub(crate) enum Stopped {
+    /// With this answer.
+    Refused(Box<Response<Body>>),
     /// Its body never came to an end.
     Cut,
 }
 
 impl From<Refused> for Stopped {
     fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
+        Self::Refused(Box::new(refused.answer()))
     }
 }
 

@@ -1,8 +1,12 @@
 //! One function, as the service runs it.
 
+mod url;
+
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+pub use url::{Cors, FunctionUrl, InvokeMode, UrlAuth};
 
 /// A function's configuration and the program that answers for it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -23,6 +27,8 @@ pub struct Function {
     pub memory_mb: u32,
     pub reserved_concurrency: Option<u32>,
     pub events: FunctionEvents,
+    /// `None`: nothing was said of one. It can be called by URL all the same.
+    pub url: Option<FunctionUrl>,
 }
 
 /// A process to start for each execution environment.

@@ -13,13 +13,14 @@ use lambda_protocol::{
     quotas::{EVENT_REQUEST_BYTES, INVOKE_ASYNC_REQUEST_BYTES, SYNC_REQUEST_BYTES},
 };
 
-use crate::{environment::VERSION, function::Function, settings::Settings};
+use crate::{environment::VERSION, function::Function, settings::Settings, url};
 
 /// The functions of the service, by their place and by their names.
 #[derive(Debug)]
 pub(crate) struct Functions {
     all: Vec<ArcSwap<Function>>,
     by_name: HashMap<String, usize>,
+    by_url_id: HashMap<String, usize>,
 }
 
 impl Functions {
@@ -29,7 +30,8 @@ impl Functions {
         for (at, function) in functions.iter().enumerate() {
             by_name.entry(function.name.clone()).or_insert(at);
         }
-        Self { all: functions.into_iter().map(ArcSwap::from_pointee).collect(), by_name }
+        let by_url_id = by_name.iter().map(|(name, at)| (url::url_id(name), *at)).collect();
+        Self { all: functions.into_iter().map(ArcSwap::from_pointee).collect(), by_name, by_url_id }
     }
 
     /// In the order in which they were given.
@@ -45,6 +47,11 @@ impl Functions {
     /// The place of a function that is called `name`.
     pub(crate) fn named(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
+    }
+
+    /// The place of the function whose URL has this id.
+    pub(crate) fn with_url_id(&self, id: &str) -> Option<usize> {
+        self.by_url_id.get(id).copied()
     }
 
     /// From now on `function` is at this place.
@@ -154,6 +161,7 @@ mod tests {
             memory_mb: 128,
             reserved_concurrency: None,
             events: crate::function::FunctionEvents::default(),
+            url: None,
         }
     }
 

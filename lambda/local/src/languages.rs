@@ -86,6 +86,7 @@ pub async fn prepare(functions: Vec<TemplateFunction>, tools: &Tools, mode: Buil
             memory_mb,
             reserved_concurrency,
             events,
+            url,
             ..
         } = function;
         let (runtime, handler) = (source.runtime, source.handler);
@@ -99,6 +100,7 @@ pub async fn prepare(functions: Vec<TemplateFunction>, tools: &Tools, mode: Buil
             memory_mb,
             reserved_concurrency,
             events,
+            url,
         });
     }
     ready

@@ -1,6 +1,7 @@
 //! AWS Lambda on one machine: its HTTP API, its Runtime API, its execution environments. No Docker, no account.
 //!
 //! ```text
+//! URL ─► url ─┐
 //! Invoke ─► service (checks, in AWS's order) ─► pool (concurrency, reuse) ─► environment ─► Runtime API ─► process
 //!                └─► events (queue, retries, destinations) ──► pool …             └─ warden (spawns, kills, reaps)
 //! ```
@@ -24,6 +25,7 @@ pub mod rust_build;
 mod service;
 mod settings;
 pub mod template;
+pub mod url;
 pub mod warden;
 
 pub use function::{Function, Program};

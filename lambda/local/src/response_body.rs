@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use crate::{answer::Lost, event_stream::EventStream};
+use crate::{answer::Lost, event_stream::EventStream, url::Pieces};
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -19,9 +19,11 @@ enum Source {
     /// What is left of it.
     Whole(Bytes),
     EventStream(Box<EventStream>),
+    Pieces(Box<Pieces>),
 }
 
-/// Why a body is not whole: the service is shutting down, or could not run the function to its end.
+/// Why a body is not whole: the service is shutting down, could not run the function to its end, or has nothing left but
+/// this to tell that the function has failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the local Lambda could not run the function to its end")]
 pub struct BrokenOff;
@@ -31,6 +33,10 @@ impl Body {
         Self(Source::EventStream(Box::new(stream)))
     }
 
+    pub(crate) fn pieces(pieces: Pieces) -> Self {
+        Self(Source::Pieces(Box::new(pieces)))
+    }
+
     /// The bytes, where all of them are here.
     ///
     /// # Errors
@@ -38,7 +44,7 @@ impl Body {
     pub fn into_whole(self) -> Result<Bytes, Self> {
         match self.0 {
             Source::Whole(bytes) => Ok(bytes),
-            Source::EventStream(_) => Err(self),
+            Source::EventStream(_) | Source::Pieces(_) => Err(self),
         }
     }
 }
@@ -61,6 +67,7 @@ impl http_body::Body for Body {
             Source::Whole(rest) if rest.is_empty() => None,
             Source::Whole(rest) => Some(Ok(std::mem::take(rest))),
             Source::EventStream(stream) => ready!(stream.poll_next(cx)),
+            Source::Pieces(pieces) => ready!(pieces.poll_next(cx)),
         };
         Poll::Ready(bytes.map(|bytes| bytes.map(Frame::data).map_err(|Lost| BrokenOff)))
     }
@@ -68,14 +75,14 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Source::Whole(rest) => rest.is_empty(),
-            Source::EventStream(_) => false,
+            Source::EventStream(_) | Source::Pieces(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Source::Whole(rest) => SizeHint::with_exact(rest.len() as u64),
-            Source::EventStream(_) => SizeHint::default(),
+            Source::EventStream(_) | Source::Pieces(_) => SizeHint::default(),
         }
     }
 }

@@ -35,7 +35,7 @@ use crate::{
 /// or until its warden ends with this process.
 #[derive(Clone, Debug)]
 pub struct LocalLambda {
-    runner: Runner,
+    pub(crate) runner: Runner,
     configs: Arc<Configs>,
     events: Option<Events>,
     verifier: Option<Arc<Verifier>>,
@@ -100,12 +100,13 @@ impl LocalLambda {
     }
 
     /// From now on `function` answers for the one of its name: calls that run finish on the old one, those that come
-    /// run on the new one, events that wait among them, and nothing is dropped. The reservation and what is done about
-    /// events stay as they were. False: there is none of that name.
+    /// run on the new one, events that wait among them, and nothing is dropped. The reservation, what is done about
+    /// events and the URL stay as they were. False: there is none of that name.
     pub fn replace(&self, function: Function) -> bool {
         let Some(at) = self.runner.functions.named(&function.name) else { return false };
-        let events = self.runner.functions.get(at).events.clone();
-        self.runner.driver.replace(at, Function { events, ..function });
+        let old = self.runner.functions.get(at);
+        let (events, url) = (old.events.clone(), old.url.clone());
+        self.runner.driver.replace(at, Function { events, url, ..function });
         true
     }
 
@@ -231,10 +232,7 @@ impl LocalLambda {
         let Invocation { at, client_context, cognito_identity, invoke, .. } = invocation;
         let function = self.runner.functions.get(at);
         let name = &*function.name;
-        let traces = Traces::of_call(given_trace(&invoke), name, request_id, SystemTime::now());
-        if traces.is_loop && self.configs.of(name).recursive_loop == RecursiveLoop::Terminate {
-            return Err(ApiError::recursive_invocation());
-        }
+        let traces = self.traces(name, given_trace(&invoke), request_id)?;
         let qualifier = invoke.effective_qualifier().map(Qualifier::as_str);
         let call = Call {
             request_id,
@@ -264,6 +262,23 @@ impl LocalLambda {
             }
         };
         Ok(Response::from_parts(head.encode(invoke.operation), body))
+    }
+
+    /// Of a call of the function of this name.
+    ///
+    /// # Errors
+    /// It calls itself too often.
+    pub(crate) fn traces(
+        &self,
+        name: &str,
+        given: Option<&str>,
+        request_id: Uuid,
+    ) -> Result<Traces, ApiError> {
+        let traces = Traces::of_call(given, name, request_id, SystemTime::now());
+        if traces.is_loop && self.configs.of(name).recursive_loop == RecursiveLoop::Terminate {
+            return Err(ApiError::recursive_invocation());
+        }
+        Ok(traces)
     }
 
     /// Answers once the event is durable.
@@ -352,7 +367,7 @@ fn given_trace(invoke: &Invoke) -> Option<&str> {
 fn unknown_operation() -> ApiError {
     let name = "UnknownOperationException".to_owned();
     let text = "This local Lambda answers Invoke, InvokeWithResponseStream, InvokeAsync, and the calls of the event-invoke-config and the \
-                recursion-config, and nothing else.";
+                recursion-config, function URLs, and nothing else.";
     ApiError::new(ErrorCode::Other { name, status: StatusCode::NOT_FOUND }, text)
 }
 

@@ -14,6 +14,7 @@ mod evaluator;
 mod findings;
 mod function;
 mod limits;
+mod members;
 mod parameters;
 mod properties;
 mod references;
@@ -22,6 +23,7 @@ mod substitution;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod url;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -32,7 +34,7 @@ use std::{
 
 pub use findings::{Mistake, Mistakes, Note, Place};
 
-use crate::function::{FunctionEvents, Unavailable};
+use crate::function::{FunctionEvents, FunctionUrl, Unavailable};
 use document::{Document, Kind};
 use evaluator::Evaluator;
 use findings::{Findings, Group};
@@ -62,6 +64,8 @@ pub struct TemplateFunction {
     pub reserved_concurrency: Option<u32>,
     pub variables: BTreeMap<String, String>,
     pub events: FunctionEvents,
+    /// `FunctionUrlConfig`, or the `AWS::Lambda::Url` that names it.
+    pub url: Option<FunctionUrl>,
     pub source: Source,
 }
 
@@ -118,7 +122,7 @@ fn failed(found: Findings, file: &Path) -> Mistakes {
 
 fn functions(evaluator: &mut Evaluator<'_>, folder: &Path) -> Vec<TemplateFunction> {
     let document = evaluator.document;
-    let (mut functions, mut configs) = (Vec::new(), Vec::new());
+    let (mut functions, mut about_functions) = (Vec::new(), Vec::new());
     let mut names = HashMap::new();
     for resource in &document.resources {
         let Ok(true) = evaluator.exists(resource) else { continue };
@@ -126,8 +130,8 @@ fn functions(evaluator: &mut Evaluator<'_>, folder: &Path) -> Vec<TemplateFuncti
             Kind::ServerlessFunction | Kind::LambdaFunction => {}
             // It is there as soon as something is in it.
             Kind::Other(stand_in::SQS_QUEUE) => continue,
-            Kind::Other(asynchronous::RESOURCE) => {
-                configs.push(resource);
+            Kind::Other(asynchronous::RESOURCE | url::RESOURCE) => {
+                about_functions.push(resource);
                 continue;
             }
             Kind::Other(kind) => {
@@ -146,9 +150,14 @@ fn functions(evaluator: &mut Evaluator<'_>, folder: &Path) -> Vec<TemplateFuncti
         }
         functions.push(function);
     }
-    for resource in configs {
+    for resource in about_functions {
         // A mistake is on the list.
-        let _ = asynchronous::read_resource(evaluator, resource, &mut functions);
+        let _ = match resource.kind {
+            Kind::Other(url::RESOURCE) => url::read_resource(evaluator, resource, &mut functions),
+            Kind::ServerlessFunction | Kind::LambdaFunction | Kind::Other(_) => {
+                asynchronous::read_resource(evaluator, resource, &mut functions)
+            }
+        };
     }
     functions
 }
@@ -164,6 +173,7 @@ impl fmt::Debug for TemplateFunction {
             .field("reserved_concurrency", &self.reserved_concurrency)
             .field("variables", &self.variables.keys())
             .field("events", &self.events)
+            .field("url", &self.url)
             .field("source", &self.source)
             .finish_non_exhaustive()
     }

@@ -16,7 +16,9 @@ use tokio::{
 struct Post {
     path: String,
     headers: BTreeMap<String, String>,
+    /// Of a streamed answer, its text.
     body: Value,
+    trailers: BTreeMap<String, String>,
 }
 
 /// All that came of one process.
@@ -107,18 +109,45 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<(String, Post)> {
     }
     let mut words = line.split(' ').map(str::to_owned);
     let (method, path) = (words.next()?, words.next()?);
-    let mut headers = BTreeMap::new();
-    loop {
-        let mut line = String::new();
-        stream.read_line(&mut line).await.unwrap();
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
-        headers.insert(name.to_ascii_lowercase(), value.to_owned());
+    let headers = fields(stream).await;
+    if headers.contains_key("transfer-encoding") {
+        let body = chunks(stream).await;
+        let body = Value::String(String::from_utf8(body).unwrap());
+        let trailers = fields(stream).await;
+        return Some((method, Post { path, headers, body, trailers }));
     }
     let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.unwrap();
     let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
-    Some((method, Post { path, headers, body }))
+    Some((method, Post { path, headers, body, trailers: BTreeMap::new() }))
+}
+
+/// Header fields, up to the empty line behind them.
+async fn fields(stream: &mut BufReader<TcpStream>) -> BTreeMap<String, String> {
+    let mut fields = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).await.unwrap();
+        let Some((name, value)) = line.trim_end().split_once(": ") else { return fields };
+        fields.insert(name.to_ascii_lowercase(), value.to_owned());
+    }
+}
+
+/// A body in chunks, up to its trailers.
+async fn chunks(stream: &mut BufReader<TcpStream>) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).await.unwrap();
+        let length = usize::from_str_radix(line.trim_end(), 16).unwrap();
+        if length == 0 {
+            return body;
+        }
+        let mut chunk = vec![0; length + "\r\n".len()];
+        stream.read_exact(&mut chunk).await.unwrap();
+        body.extend_from_slice(&chunk[..length]);
+    }
 }
 
 async fn answer(stream: &mut BufReader<TcpStream>, status: &str, head: &str, body: &str) {
@@ -142,7 +171,7 @@ async fn check(files: &[(&str, &str)], handler: &str, expected: &Value) {
 /// The error that the only event (or the start, without one) comes to.
 async fn check_error(files: &[(&str, &str)], events: &[Value], kind: &str, message: &str) -> Option<Run> {
     let run = run(files, "index.handler", events).await?;
-    let Post { path, headers, body } = &run.posts[0];
+    let Post { path, headers, body, .. } = &run.posts[0];
     let expected = if events.is_empty() { "init/error" } else { "invocation/id-0/error" };
     assert_eq!(*path, format!("/2018-06-01/runtime/{expected}"), "{}", run.output);
     assert_eq!(body["errorType"], kind);
@@ -275,4 +304,123 @@ async fn a_handler_that_is_no_file_and_export_is_malformed() {
         let Some(run) = run(&[], handler, &[]).await else { return };
         assert_eq!(run.posts[0].body["errorType"], "Runtime.MalformedHandlerName", "{handler}");
     }
+}
+
+/// What one event comes to that is answered by a stream.
+async fn streamed(body: &str, events: &[Value]) -> Option<Run> {
+    let file = format!("exports.handler = awslambda.streamifyResponse({body});");
+    run(&[("index.js", &file)], "index.handler", events).await
+}
+
+#[track_caller]
+fn check_stream(run: &Run, content_type: &str, body: &str) {
+    let Post { path, headers, body: sent, .. } = &run.posts[0];
+    assert_eq!(*path, "/2018-06-01/runtime/invocation/id-0/response", "{}", run.output);
+    assert_eq!((&*headers["content-type"], sent.as_str().unwrap()), (content_type, body), "{}", run.output);
+    assert_eq!(headers["lambda-runtime-function-response-mode"], "streaming");
+    assert_eq!(headers["lambda-runtime-invocation-id"], "attempt-0");
+    let trailers = "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body";
+    assert_eq!(headers["trailer"], trailers);
+}
+
+/// The error that the trailers tell.
+fn late_error(run: &Run) -> (&str, Value) {
+    let trailers = &run.posts[0].trailers;
+    let body = base64_simd::STANDARD.decode_to_vec(&trailers["lambda-runtime-function-error-body"]).unwrap();
+    (&trailers["lambda-runtime-function-error-type"], serde_json::from_slice(&body).unwrap())
+}
+
+#[tokio::test]
+async fn a_streaming_handler_writes_its_answer() {
+    for body in [
+        "async (event, stream, context) => { stream.write('a' + event.n); stream.write(Buffer.from(context.awsRequestId)); stream.end('!'); }",
+        "(event, stream, context) => require('node:stream/promises').pipeline(require('node:stream').Readable.from(['a1', context.awsRequestId, '!']), stream)",
+        "(event, stream) => { setTimeout(() => { stream.write('a1id'); stream.end('-0!'); }, 1); }",
+    ] {
+        let Some(run) = streamed(body, &[json!({"n": 1})]).await else { return };
+        check_stream(&run, "application/octet-stream", "a1id-0!");
+        assert_eq!(run.posts[0].trailers, BTreeMap::new());
+    }
+}
+
+#[tokio::test]
+async fn its_content_type_and_its_head_are_sent_before_the_first_byte() {
+    let plain = "async (event, stream) => { stream.setContentType('text/plain'); stream.end('a'); }";
+    let Some(run) = streamed(plain, &[json!({})]).await else { return };
+    check_stream(&run, "text/plain", "a");
+    let nuls = "\0".repeat(8);
+    for (rest, body) in [("stream.write('a'); stream.end('b');", "ab"), ("stream.end();", "")] {
+        let handler = format!(
+            "async (event, stream) => {{ stream = awslambda.HttpResponseStream.from(stream, \
+             {{ statusCode: 201, headers: {{ 'X-A': '1' }}, cookies: ['a=1'] }}); {rest} }}"
+        );
+        let Some(run) = streamed(&handler, &[json!({})]).await else { return };
+        let head = r#"{"statusCode":201,"headers":{"X-A":"1"},"cookies":["a=1"]}"#;
+        let content_type = "application/vnd.awslambda.http-integration-response";
+        check_stream(&run, content_type, &format!("{head}{nuls}{body}"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_thrown_before_the_first_byte_is_the_invocations_error() {
+    for body in [
+        "async () => { throw new RangeError('too far') }",
+        "() => { throw new RangeError('too far') }",
+        "async (event, stream) => { awslambda.HttpResponseStream.from(stream, {}); stream.destroy(new RangeError('too far')) }",
+    ] {
+        let file = format!("exports.handler = awslambda.streamifyResponse({body});");
+        check_error(&[("index.js", &file)], &[json!({})], "RangeError", "too far").await;
+    }
+    let file = "exports.handler = awslambda.streamifyResponse(async () => {});";
+    check_error(
+        &[("index.js", file)],
+        &[json!({})],
+        "Runtime.NodeJsExit",
+        "before the response stream was ended",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_thrown_later_is_told_behind_what_was_written() {
+    for body in [
+        "async (event, stream) => { stream.write('a'); stream.write('b'); throw new RangeError('too far') }",
+        "async (event, stream) => { stream.write('ab', () => stream.destroy(new RangeError('too far'))) }",
+        "(event, stream) => { stream.write('ab', () => { throw new RangeError('too far') }) }",
+        "(event, stream) => require('node:stream/promises').pipeline(async function* () { yield 'a'; yield 'b'; throw new RangeError('too far') }, stream)",
+    ] {
+        let Some(run) = streamed(body, &[json!({})]).await else { return };
+        check_stream(&run, "application/octet-stream", "ab");
+        let (kind, error) = late_error(&run);
+        assert_eq!((kind, &error["errorType"]), ("RangeError", &json!("RangeError")));
+        assert_eq!(error["errorMessage"], "too far");
+        assert!(error["trace"][1].as_str().unwrap().contains("index.js"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_late_error_is_cut_to_what_trailers_hold() {
+    let body = "async (event, stream) => { stream.write('a'); throw new Error('\\u0001'.repeat(1e5)) }";
+    let Some(run) = streamed(body, &[json!({})]).await else { return };
+    let bytes: usize = run.posts[0].trailers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    assert!(bytes < 16 * 1024, "{bytes} bytes of trailers");
+    assert_eq!(late_error(&run).1["trace"], json!([]));
+}
+
+#[tokio::test]
+async fn whoever_throws_behind_the_end_has_answered() {
+    let body = "async (event, stream) => { stream.write('a'); stream.end('b'); throw new Error('late') }";
+    let Some(run) = streamed(body, &[json!({}), json!({})]).await else { return };
+    check_stream(&run, "application/octet-stream", "ab");
+    assert_eq!(run.posts[0].trailers, BTreeMap::new());
+    assert!(run.output.contains("\tid-0\tERROR\tInvoke Error"), "{}", run.output);
+    assert_eq!(run.posts.len(), 2, "the process goes on");
+}
+
+#[tokio::test]
+async fn a_handler_is_held_back_until_what_it_wrote_is_on_its_way() {
+    let body = "async (event, stream) => { const goesOn = stream.write('x'.repeat(1 << 20)); \
+                await require('node:events').once(stream, 'drain'); stream.end(String(goesOn)); }";
+    let Some(run) = streamed(body, &[json!({})]).await else { return };
+    check_stream(&run, "application/octet-stream", &("x".repeat(1 << 20) + "false"));
 }

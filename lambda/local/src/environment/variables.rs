@@ -128,6 +128,7 @@ mod tests {
             memory_mb: 256,
             reserved_concurrency: None,
             events: crate::function::FunctionEvents::default(),
+            url: None,
         };
         let settings = Settings { path: "/home/me/bin".into(), ..Settings::default() };
         let text = |text: OsString| text.into_string().unwrap();

@@ -9,6 +9,8 @@ import { existsSync } from 'node:fs';
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { format } from 'node:util';
 import { pathToFileURL } from 'node:url';
 
@@ -47,14 +49,19 @@ async function answerOne(handler) {
   if (headers['lambda-runtime-trace-id']) {
     process.env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id'];
   }
+  const where = `/invocation/${current.id}/response`;
   let answer;
   try {
+    if (handler[STREAMS]) {
+      await stream(handler, JSON.parse(body), headers, where);
+      return;
+    }
     answer = serialize(await call(handler, JSON.parse(body), headers));
   } catch (error) {
     await report(error, 'Invoke Error');
     return;
   }
-  await post(`/invocation/${current.id}/response`, answer, current.headers);
+  await post(where, answer, current.headers);
 }
 
 // Loading
@@ -153,6 +160,141 @@ function serialize(value) {
   }
 }
 
+// Streaming
+
+/** The mark of a handler that streams: AWS's own, as frameworks look for it. */
+const STREAMS = Symbol.for('aws.lambda.runtime.handler.streaming');
+
+globalThis.awslambda = {
+  streamifyResponse(handler) {
+    handler[STREAMS] = 'response';
+    return handler;
+  },
+  HttpResponseStream: {
+    /** The same stream, which begins with `metadata` (`statusCode`, `headers`, `cookies`) from now on. */
+    from(responseStream, metadata) {
+      responseStream.setContentType('application/vnd.awslambda.http-integration-response');
+      responseStream.prelude = JSON.stringify(metadata) + '\0'.repeat(8);
+      return responseStream;
+    },
+  },
+};
+
+/** Ends with the handler and its stream, whichever is later, and once the service has all of it. */
+async function stream(handler, event, headers, where) {
+  const answer = new ResponseStream(where, current.headers);
+  current.answer = answer;
+  const whole = finished(answer);
+  // Told below, once the handler has ended.
+  whole.catch(() => {});
+  let onEmptyLoop;
+  const emptyLoop = new Promise((_, reject) => {
+    const hint = 'the event loop became empty before the response stream was ended';
+    onEmptyLoop = () => reject(named('Runtime.NodeJsExit', hint));
+    process.once('beforeExit', onEmptyLoop);
+  });
+  const run = async () => {
+    await handler(event, answer, makeContext(headers));
+    await whole;
+  };
+  try {
+    await Promise.race([run(), emptyLoop]);
+  } finally {
+    process.off('beforeExit', onEmptyLoop);
+  }
+  await answer.settled;
+}
+
+/** What a handler writes to. Takes more only as fast as the service does. */
+class ResponseStream extends Writable {
+  /** What goes out before the first byte. */
+  prelude;
+  /** When the service has answered. */
+  settled;
+  #contentType = 'application/octet-stream';
+  #headers;
+  #outgoing;
+  #where;
+
+  constructor(where, headers) {
+    super();
+    this.#where = where;
+    this.#headers = headers;
+  }
+
+  setContentType(contentType) {
+    if (this.hasBegun) {
+      throw named('InvalidStreamingOperation', 'the answer has begun, and with it its content type is said');
+    }
+    this.#contentType = contentType;
+  }
+
+  get hasBegun() {
+    return this.#outgoing !== undefined;
+  }
+
+  /** Says behind what was written that the rest is missing, and why; of a stream that was ended, nothing is. */
+  async fail({ errorType, errorMessage, trace }) {
+    if (!this.writableEnded && !this.destroyed) {
+      await new Promise((resolve) => this.write(Buffer.alloc(0), resolve));
+      this.destroy();
+    }
+    if (this.destroyed && !this.#outgoing.writableEnded) {
+      const told = { errorType: errorType.slice(0, 256), errorMessage: errorMessage.slice(0, 1024), trace };
+      const all = JSON.stringify(told);
+      const body = all.length > LATE_ERROR_CHARS ? JSON.stringify({ ...told, trace: [] }) : all;
+      this.#outgoing.addTrailers({
+        'Lambda-Runtime-Function-Error-Type': inHeader(told.errorType),
+        'Lambda-Runtime-Function-Error-Body': Buffer.from(body).toString('base64'),
+      });
+      this.#outgoing.end();
+    }
+    await this.settled;
+  }
+
+  _write(chunk, _encoding, done) {
+    // Handed on as long as there is room: what waits here is lost if the handler destroys the stream.
+    if (chunk.length === 0 || this.#begun().write(chunk)) {
+      done();
+    } else {
+      this.#outgoing.once('drain', done);
+    }
+  }
+
+  _final(done) {
+    this.#begun().end(done);
+  }
+
+  #begun() {
+    if (!this.hasBegun) {
+      const headers = {
+        ...this.#headers,
+        'Content-Type': this.#contentType,
+        'Lambda-Runtime-Function-Response-Mode': 'streaming',
+        Trailer: 'Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body',
+        'Transfer-Encoding': 'chunked',
+      };
+      const { outgoing, answered } = open('POST', this.#where, headers);
+      this.#outgoing = outgoing;
+      this.settled = answered.then((answer) => {
+        // Nobody reads what a handler still writes: the answer was too large, or its time is over.
+        if (!this.#outgoing.writableEnded) {
+          this.destroy(new Error(`the Runtime API answered ${answer.status} before the stream had ended`));
+        }
+        check(answer, this.#where);
+      });
+      this.settled.catch((error) => this.destroy(error));
+      if (this.prelude) {
+        outgoing.write(this.prelude);
+      }
+    }
+    return this.#outgoing;
+  }
+}
+
+/** Of a late error's JSON: as base64, it fits with all else into the 16 KiB that servers take of trailers. */
+const LATE_ERROR_CHARS = 8192;
+
 // Errors
 
 function named(name, message, stack) {
@@ -178,9 +320,17 @@ async function report(error, what) {
   if (isWaiting) {
     return;
   }
+  if (current?.answer?.hasBegun) {
+    await current.answer.fail(description);
+    return;
+  }
   const where = current ? `/invocation/${current.id}/error` : '/init/error';
-  const type = description.errorType.replace(/[^\x20-\x7e]/g, '?');
+  const type = inHeader(description.errorType);
   await post(where, body, { ...current?.headers, 'Lambda-Runtime-Function-Error-Type': type });
+}
+
+function inHeader(text) {
+  return text.replace(/[^\x20-\x7e]/g, '?');
 }
 
 /** A state that nobody can go on from: say so, then end. */
@@ -208,7 +358,10 @@ function printWithRequestId() {
 // HTTP
 
 async function post(where, body, headers) {
-  const answer = await request('POST', where, body, headers);
+  check(await request('POST', where, body, headers), where);
+}
+
+function check(answer, where) {
   // 410: the service gave this attempt up. 413: it has told the caller. Both are no reason to end.
   if (answer.status >= 300 && answer.status !== 410 && answer.status !== 413) {
     throw new Error(`the Runtime API answered ${answer.status} to ${where}: ${answer.body}`);
@@ -216,10 +369,17 @@ async function post(where, body, headers) {
 }
 
 function request(method, where, body, headers) {
-  return new Promise((resolve, reject) => {
-    const length = body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) };
-    const options = { agent, headers: { ...length, ...headers }, host, method, path: API + where, port };
-    const outgoing = http.request(options, (incoming) => {
+  const length = body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) };
+  const { outgoing, answered } = open(method, where, { ...length, ...headers });
+  outgoing.end(body);
+  return answered;
+}
+
+/** A request whose body is still to be written, and the promise of its whole answer. */
+function open(method, where, headers) {
+  const outgoing = http.request({ agent, headers, host, method, path: API + where, port });
+  const answered = new Promise((resolve, reject) => {
+    outgoing.on('response', (incoming) => {
       const chunks = [];
       incoming.on('data', (chunk) => chunks.push(chunk));
       incoming.on('error', reject);
@@ -229,8 +389,8 @@ function request(method, where, body, headers) {
       });
     });
     outgoing.on('error', reject);
-    outgoing.end(body);
   });
+  return { outgoing, answered };
 }
 
 main().catch((error) => die(error, 1));

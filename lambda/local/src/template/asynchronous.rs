@@ -4,8 +4,6 @@
 //! Sources: SAM developer guide, "EventInvokeConfiguration" and "DeadLetterQueue"; CloudFormation resource reference,
 //! `AWS::Lambda::Function` and `AWS::Lambda::EventInvokeConfig`.
 
-use std::ops::RangeInclusive;
-
 use lambda_protocol::{
     function::FunctionRef,
     quotas::{EVENT_AGE_MAX_S, EVENT_AGE_MIN_S, EVENT_RETRIES_MAX},
@@ -15,7 +13,7 @@ use super::{
     TemplateFunction,
     document::Resource,
     evaluator::Evaluator,
-    findings::{Place, Reported, did_you_mean},
+    findings::{Place, Reported},
     parameters::{ACCOUNT, REGION},
     tree::{Entry, Node, Value},
 };
@@ -59,10 +57,10 @@ pub(super) fn read_resource(
     let Some(properties) = evaluator.evaluate(&properties)? else { return Ok(()) };
     let mut reader = Reader { evaluator, id: resource.id };
     let known = ["FunctionName", "Qualifier", RETRIES, AGE, DESTINATIONS];
-    reader.check_keys(&properties, RESOURCE, &known)?;
+    reader.evaluator.check_keys(&properties, RESOURCE, &known)?;
     let config = reader.settings(&properties);
-    let function = reader.text(&properties, "FunctionName")?;
-    let qualifier = reader.text(&properties, "Qualifier")?;
+    let function = reader.evaluator.text_member(&properties, "FunctionName")?;
+    let qualifier = reader.evaluator.text_member(&properties, "Qualifier")?;
     let config = config?;
     if let Some((place, qualifier)) = qualifier.filter(|(_, qualifier)| qualifier != "$LATEST") {
         let message = format!("`{}` is for `{qualifier}`, and only `$LATEST` is here", resource.id);
@@ -94,16 +92,16 @@ struct Reader<'e, 't> {
 
 impl Reader<'_, '_> {
     fn config(&mut self, node: &Node) -> Result<EventInvokeConfig, Reported> {
-        self.check_keys(node, "EventInvokeConfig", &[AGE, RETRIES, DESTINATIONS])?;
+        self.evaluator.check_keys(node, "EventInvokeConfig", &[AGE, RETRIES, DESTINATIONS])?;
         self.settings(node)
     }
 
     fn settings(&mut self, node: &Node) -> Result<EventInvokeConfig, Reported> {
-        let retries = self.number(node, RETRIES, 0..=EVENT_RETRIES_MAX);
-        let age = self.number(node, AGE, EVENT_AGE_MIN_S..=EVENT_AGE_MAX_S);
+        let retries = self.evaluator.number_member(node, RETRIES, 0..=EVENT_RETRIES_MAX);
+        let age = self.evaluator.number_member(node, AGE, EVENT_AGE_MIN_S..=EVENT_AGE_MAX_S);
         let (mut on_success, mut on_failure) = (Ok(None), Ok(None));
         if let Some(destinations) = node.get(DESTINATIONS) {
-            self.check_keys(destinations, DESTINATIONS, &["OnSuccess", "OnFailure"])?;
+            self.evaluator.check_keys(destinations, DESTINATIONS, &["OnSuccess", "OnFailure"])?;
             on_success = self.destination(destinations, "OnSuccess");
             on_failure = self.destination(destinations, "OnFailure");
         }
@@ -118,9 +116,9 @@ impl Reader<'_, '_> {
     /// SAM makes a queue or a topic of its own where none is named.
     fn destination(&mut self, node: &Node, side: &str) -> Result<Option<String>, Reported> {
         let Some(node) = node.get(side) else { return Ok(None) };
-        self.check_keys(node, side, &["Type", "Destination"])?;
-        let kind = self.text(node, "Type")?.map(|(_, kind)| kind);
-        if let Some((place, arn)) = self.text(node, "Destination")? {
+        self.evaluator.check_keys(node, side, &["Type", "Destination"])?;
+        let kind = self.evaluator.text_member(node, "Type")?.map(|(_, kind)| kind);
+        if let Some((place, arn)) = self.evaluator.text_member(node, "Destination")? {
             return self.arn(place, &format!("{side}.Destination"), arn).map(Some);
         }
         let service = match kind.as_deref() {
@@ -138,16 +136,16 @@ impl Reader<'_, '_> {
     }
 
     fn dead_letter_queue(&mut self, node: &Node) -> Result<String, Reported> {
-        self.check_keys(node, "DeadLetterQueue", &["Type", "TargetArn"])?;
-        match self.text(node, "TargetArn")? {
+        self.evaluator.check_keys(node, "DeadLetterQueue", &["Type", "TargetArn"])?;
+        match self.evaluator.text_member(node, "TargetArn")? {
             Some((place, arn)) => self.arn(place, "TargetArn", arn),
             None => Err(self.evaluator.found.mistake(node.place, "`DeadLetterQueue` has no `TargetArn`")),
         }
     }
 
     fn dead_letter_config(&mut self, node: &Node) -> Result<Option<String>, Reported> {
-        self.check_keys(node, "DeadLetterConfig", &["TargetArn"])?;
-        match self.text(node, "TargetArn")? {
+        self.evaluator.check_keys(node, "DeadLetterConfig", &["TargetArn"])?;
+        match self.evaluator.text_member(node, "TargetArn")? {
             Some((place, arn)) => self.arn(place, "TargetArn", arn).map(Some),
             None => Ok(None),
         }
@@ -171,44 +169,5 @@ impl Reader<'_, '_> {
             self.evaluator.found.note(place, message);
         }
         Ok(arn)
-    }
-
-    fn text(&mut self, node: &Node, name: &str) -> Result<Option<(Place, String)>, Reported> {
-        let Some(value) = node.get(name) else { return Ok(None) };
-        match value.as_text() {
-            Some(text) => Ok(Some((value.place, text.to_owned()))),
-            None => Err(self.evaluator.wrong_shape(value.place, &format!("`{name}`"), "a text", value)),
-        }
-    }
-
-    fn number(
-        &mut self,
-        node: &Node,
-        name: &str,
-        limits: RangeInclusive<u32>,
-    ) -> Result<Option<u32>, Reported> {
-        let Some((place, text)) = self.text(node, name)? else { return Ok(None) };
-        match text.parse() {
-            Ok(number) if limits.contains(&number) => Ok(Some(number)),
-            Ok(_) | Err(_) => {
-                let (least, most) = (limits.start(), limits.end());
-                let message = format!("`{name}` is a whole number from {least} to {most}, not `{text}`");
-                Err(self.evaluator.found.mistake(place, message))
-            }
-        }
-    }
-
-    fn check_keys(&mut self, node: &Node, name: &str, known: &[&str]) -> Result<(), Reported> {
-        let Some(entries) = node.entries() else {
-            return Err(self.evaluator.wrong_shape(node.place, &format!("`{name}`"), "a map", node));
-        };
-        match entries.iter().find(|entry| !known.contains(&entry.key.as_str())) {
-            None => Ok(()),
-            Some(stranger) => {
-                let meant = did_you_mean(&stranger.key, known.iter().copied());
-                let message = format!("unknown entry of `{name}` {meant}");
-                Err(self.evaluator.found.mistake(stranger.place, message))
-            }
-        }
     }
 }

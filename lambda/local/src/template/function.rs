@@ -15,6 +15,7 @@ use super::{
     limits,
     properties::{self, Role},
     tree::{Entry, Node, Value},
+    url,
 };
 use crate::{function::Unavailable, languages::Language};
 
@@ -39,6 +40,8 @@ pub(super) fn read(
     let variables = reader.variables();
     let source = reader.source(folder);
     let events = asynchronous::read(reader.evaluator, resource.id, &reader.properties);
+    let config = reader.value(url::PROPERTY);
+    let url = config.and_then(|node| node.map(|node| url::read(reader.evaluator, &node)).transpose());
     Ok(TemplateFunction {
         logical_id: resource.id.to_owned(),
         place: resource.place,
@@ -48,6 +51,7 @@ pub(super) fn read(
         reserved_concurrency: reserved?,
         variables: variables?,
         events: events?,
+        url: url?,
         source: source?,
     })
 }

@@ -2,6 +2,7 @@
 
 mod asynchronous;
 mod intrinsics;
+mod urls;
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 

@@ -14,3 +14,4 @@ mod signatures;
 mod socket;
 mod starts;
 mod streams;
+mod urls;

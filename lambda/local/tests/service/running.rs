@@ -95,6 +95,7 @@ pub(crate) fn function(name: &str) -> Function {
         memory_mb: 128,
         reserved_concurrency: None,
         events: lambda_local::function::FunctionEvents::default(),
+        url: None,
     }
 }
 
@@ -142,7 +143,7 @@ impl Write for Log {
 }
 
 /// One connection, kept alive over several requests.
-pub(crate) struct Socket(TcpStream);
+pub(crate) struct Socket(pub(crate) TcpStream);
 
 impl Socket {
     pub(crate) async fn ask(&mut self, request: &[u8]) -> (u16, HeaderMap, Vec<u8>) {

@@ -51,6 +51,7 @@ impl Process {
         };
         Ok(match deed {
             Deed::Echo => Done::Answer(call.event.clone()),
+            Deed::Answer { with } => answer(&with),
             Deed::Count => answer(&json!({"calls": self.calls, "pid": process::id()})),
             Deed::Headers => answer(&json!(call.headers)),
             Deed::Environment => answer(&json!(env::vars().collect::<BTreeMap<_, _>>())),

@@ -9,6 +9,7 @@ use serde_json::Value;
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Deed {
     Echo,
+    Answer { with: Value },
     Count,
     Headers,
     Environment,

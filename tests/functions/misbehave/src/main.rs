@@ -3,6 +3,7 @@
 //! | event | what it does |
 //! |---|---|
 //! | without `do`, or `{"do":"echo"}` | answers with the event's bytes |
+//! | `{"do":"answer","with":{…}}` | answers with that |
 //! | `{"do":"count"}` | answers with how often this process was called: `{"calls":1,"pid":2}` |
 //! | `{"do":"headers"}` | answers with the headers that came with the event |
 //! | `{"do":"environment"}` | answers with the variables of this process |

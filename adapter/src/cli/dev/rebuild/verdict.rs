@@ -49,6 +49,7 @@ mod tests {
             memory_mb: 128,
             reserved_concurrency: None,
             events: lambda_local::function::FunctionEvents::default(),
+            url: None,
         }
     }
 

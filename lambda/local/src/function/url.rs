@@ -1,0 +1,70 @@
+//! A function's URL, as its template configures it.
+
+/// What `FunctionUrlConfig` or `AWS::Lambda::Url` says. A function without either is called as the default says.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct FunctionUrl {
+    pub auth: UrlAuth,
+    pub invoke_mode: InvokeMode,
+    /// `None`: the service knows of no origins; what a function says of them is passed on.
+    pub cors: Option<Cors>,
+}
+
+/// Who may call: `AuthType`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum UrlAuth {
+    /// Everybody: `NONE`.
+    #[default]
+    Open,
+    /// Whoever signs: `AWS_IAM`.
+    Iam,
+}
+
+/// How an answer travels: `InvokeMode`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum InvokeMode {
+    /// Once it is whole.
+    #[default]
+    Buffered,
+    /// As the function makes it.
+    ResponseStream,
+}
+
+/// Which pages of other origins may call, and what their browsers are told. `*` in a list stands for any.
+///
+/// All entries are visible ASCII. Source: Lambda API reference, `Cors`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Cors {
+    /// Like `https://example.com`; at most 100.
+    pub allow_origins: Vec<String>,
+    /// At most 6.
+    pub allow_methods: Vec<String>,
+    /// At most 100.
+    pub allow_headers: Vec<String>,
+    /// At most 100.
+    pub expose_headers: Vec<String>,
+    /// 0 to 86,400 s.
+    pub max_age_s: Option<u32>,
+    pub allow_credentials: bool,
+}
+
+impl UrlAuth {
+    /// Lambda's word for it.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "NONE" => Some(Self::Open),
+            "AWS_IAM" => Some(Self::Iam),
+            _ => None,
+        }
+    }
+}
+
+impl InvokeMode {
+    /// Lambda's word for it.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "BUFFERED" => Some(Self::Buffered),
+            "RESPONSE_STREAM" => Some(Self::ResponseStream),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Function URLs: any HTTP request becomes an event, and what the function answers an HTTP response.
+//!
+//! ```text
+//! address (which function) ─► cors (a browser's question?) ─► auth ─► body ─► event ─► function ─► answer ─► cors
+//! ```
+//!
+//! Source: AWS Lambda developer guide, "Function URLs". Every function has one, whether its template speaks of it or not.
+
+mod address;
+mod answer;
+mod cors;
+mod fields;
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, header::AUTHORIZATION, request};
+use hyper::body::Incoming;
+use lambda_protocol::{
+    api_error::{ApiError, ErrorCode},
+    http_answer::HttpAnswerError,
+    http_event::HttpEvent,
+    invoke::X_AMZN_REQUEST_ID,
+    quotas::SYNC_REQUEST_BYTES,
+    sigv4::{Authorization, Claim, payload_hash},
+};
+use uuid::Uuid;
+
+use crate::{
+    environment::{Call, id_header},
+    front::{self, Stopped},
+    function::{Function, FunctionUrl, InvokeMode, UrlAuth},
+    invoke,
+    response_body::Body,
+    service::{LocalLambda, Refused},
+};
+use address::Named;
+pub use address::{PATH, url_id};
+pub(crate) use {address::Address, answer::Pieces, fields::Ends};
+
+/// Answers a request to a function's URL.
+///
+/// # Errors
+/// The function was not run.
+pub(crate) async fn answer(
+    local: &LocalLambda,
+    address: &Address<'_>,
+    ends: Ends,
+    head: &request::Parts,
+    body: &mut Incoming,
+) -> Result<Response<Body>, Stopped> {
+    let at = find(local, address).map_err(Refused::unread)?;
+    let function = local.runner.functions.get(at);
+    let url = function.url.clone().unwrap_or_default();
+    let Some(rules) = &url.cors else {
+        return Visit { local, at, function: &function, url: &url, ends, head }.run(address, body).await;
+    };
+    if cors::is_preflight(head) {
+        let mut response = Response::new(Body::from(Bytes::new()));
+        *response.headers_mut() = cors::preflight_headers(rules, &head.headers);
+        return Ok(response);
+    }
+    // Browsers let their pages see a refusal, too, only with these headers.
+    let add = |headers: &mut HeaderMap| cors::add_to_answer(rules, &head.headers, headers);
+    match (Visit { local, at, function: &function, url: &url, ends, head }).run(address, body).await {
+        Ok(mut response) => {
+            add(response.headers_mut());
+            Ok(response)
+        }
+        Err(Stopped::Refused(mut response)) => {
+            add(response.headers_mut());
+            Err(Stopped::Refused(response))
+        }
+        Err(Stopped::Cut) => Err(Stopped::Cut),
+    }
+}
+
+/// One request to the URL of a function that is there.
+struct Visit<'a> {
+    local: &'a LocalLambda,
+    /// The function's place.
+    at: usize,
+    function: &'a Function,
+    url: &'a FunctionUrl,
+    ends: Ends,
+    head: &'a request::Parts,
+}
+
+impl Visit<'_> {
+    async fn run(&self, address: &Address<'_>, body: &mut Incoming) -> Result<Response<Body>, Stopped> {
+        let request_id = Uuid::new_v4();
+        let refused = |error| Refused { error, request_id };
+        let claim = self.claim().map_err(refused)?;
+        let body = front::collect(body, request_id).await?;
+        if let Some(claim) = claim {
+            claim.verify(self.head, &payload_hash(&body)).map_err(refused)?;
+        }
+        Ok(self.call(address.raw_path, &body, request_id).await.map_err(refused)?)
+    }
+
+    /// What is left to be verified once the body is here.
+    ///
+    /// # Errors
+    /// Whoever calls has to sign, and has not.
+    fn claim(&self) -> Result<Option<Claim>, ApiError> {
+        let signature = self.head.headers.get(AUTHORIZATION);
+        match (self.url.auth, self.local.verifier()) {
+            (UrlAuth::Open, _) => Ok(None),
+            (UrlAuth::Iam, _) if !signature.is_some_and(is_signature) => Err(forbidden()),
+            (UrlAuth::Iam, None) => Ok(None),
+            (UrlAuth::Iam, Some(verifier)) => verifier.read(self.head, SystemTime::now()).map(Some),
+        }
+    }
+
+    async fn call(&self, raw_path: &str, body: &[u8], request_id: Uuid) -> Result<Response<Body>, ApiError> {
+        let Self { local, at, function, head, .. } = *self;
+        let given = head.headers.get(fields::X_AMZN_TRACE_ID).and_then(|trace| trace.to_str().ok());
+        let traces = local.traces(&function.name, given, request_id)?;
+        let event = self.event(raw_path, body, &request_id.to_string(), &traces.caller);
+        if event.len() > SYNC_REQUEST_BYTES {
+            return Err(ApiError::too_large_sync());
+        }
+        let runner = &local.runner;
+        let call = Call {
+            request_id,
+            payload: event.into(),
+            arn: invoke::invoked_arn(&function.name, None, &runner.driver.settings),
+            trace: traces.function,
+            client_context: None,
+            cognito_identity: None,
+            keep_tail: false,
+        };
+        let answered = match self.url.invoke_mode {
+            InvokeMode::Buffered => answer::whole(&runner.run(at, call).await?),
+            InvokeMode::ResponseStream => {
+                let (first, rest) = runner.run_in_pieces(at, call).await?;
+                answer::streamed(first, rest).await
+            }
+        };
+        let mut response = answered.unwrap_or_else(|error| self.unusable(&error, request_id));
+        response.headers_mut().insert(X_AMZN_REQUEST_ID, id_header(request_id));
+        response.headers_mut().insert(fields::X_AMZN_TRACE_ID, traces.caller);
+        Ok(response)
+    }
+
+    fn event(&self, raw_path: &str, body: &[u8], request_id: &str, trace: &HeaderValue) -> Vec<u8> {
+        let Self { head, ends, url, .. } = *self;
+        let headers = fields::for_function(&head.headers, url.auth, ends, trace, body.len());
+        let event = HttpEvent {
+            method: &head.method,
+            version: head.version,
+            raw_path,
+            raw_query: head.uri.query().unwrap_or_default(),
+            headers: &headers,
+            source_ip: &ends.source_ip(),
+            request_id,
+            time: SystemTime::now(),
+            ticket: None,
+        };
+        event.encode(body)
+    }
+
+    /// The caller is not told what is wrong with the answer; whoever wrote the function is.
+    fn unusable(&self, error: &HttpAnswerError, request_id: Uuid) -> Response<Body> {
+        tracing::warn!(function = self.function.name, %request_id, %error, "a function URL's answer is of no use");
+        answer::internal_server_error()
+    }
+}
+
+fn find(local: &LocalLambda, address: &Address<'_>) -> Result<usize, ApiError> {
+    let functions = &local.runner.functions;
+    let (found, what) = match &address.function {
+        Named::Id(id) => (functions.with_url_id(id), format!("with the URL id {id}")),
+        Named::Name(name) => (functions.named(name), format!("called {name}")),
+    };
+    found.ok_or_else(|| {
+        ApiError::new(ErrorCode::ResourceNotFound, format_args!("There is no function {what} here."))
+    })
+}
+
+/// Does it look like Signature Version 4?
+fn is_signature(authorization: &HeaderValue) -> bool {
+    Authorization::parse(authorization.as_bytes()).is_ok()
+}
+
+fn forbidden() -> ApiError {
+    ApiError::new(ErrorCode::AccessDenied, "Forbidden")
+}
