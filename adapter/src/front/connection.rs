@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderValue, Request, Response, Version, header};
 use http_body::{Frame, SizeHint};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -46,6 +46,8 @@ pub(super) async fn serve<S, H, F, B>(
     let gate = Gate::new(stream, Arc::clone(&pulse), linger_bytes);
     let service = service_fn(move |request: Request<Incoming>| {
         let call = pulse.call_begins();
+        // What has no known length has no chunks there either: only the connection's end tells of its own.
+        let ends_with = (request.version() == Version::HTTP_10).then(|| Arc::clone(&pulse));
         // Only the gate's stand-in has such a target.
         let refusal = if request.uri().path().starts_with('/') { None } else { pulse.refusal() };
         let answer = match refusal {
@@ -64,7 +66,7 @@ pub(super) async fn serve<S, H, F, B>(
             if call.is_last() {
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, Infallible>(answer.map(|content| Answer { content, _call: call }))
+            Ok::<_, Infallible>(answer.map(|content| Answer { content, ends_with, _call: call }))
         }
     });
     // No timer of hyper's: the watcher has them all.
@@ -79,6 +81,8 @@ pub(super) async fn serve<S, H, F, B>(
 /// An answer's body. While it lasts, its call does.
 struct Answer<B> {
     content: Content<B>,
+    /// The connection whose orderly end would say that the answer is whole; `None`: HTTP itself says so.
+    ends_with: Option<Arc<Pulse>>,
     _call: InFlight,
 }
 
@@ -101,7 +105,13 @@ where
         match &mut self.content {
             Content::Own(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Own(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Content::Handlers(body) => Pin::new(body).poll_frame(context),
+            Content::Handlers(body) => {
+                let frame = Pin::new(body).poll_frame(context);
+                if let (Poll::Ready(Some(Err(_))), Some(connection)) = (&frame, &self.ends_with) {
+                    connection.break_off();
+                }
+                frame
+            }
         }
     }
 

@@ -23,7 +23,7 @@ use super::{
 /// What hyper reads in place of a refused head. Its target is one that no head that passes can have.
 pub(super) const STAND_IN: &[u8] = b"GET * HTTP/1.1\r\nconnection: close\r\n\r\n";
 
-pub(super) struct Gate<S> {
+pub(super) struct Gate<S: Socket> {
     socket: S,
     pulse: Arc<Pulse>,
     passage: Passage,
@@ -285,6 +285,14 @@ impl<S: Socket> AsyncWrite for Gate<S> {
             self.state = State::Ended;
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: Socket> Drop for Gate<S> {
+    fn drop(&mut self) {
+        if self.pulse.is_broken_off() {
+            self.socket.reset_at_close();
+        }
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Pulse {
     closing: AtomicBool,
     /// The watcher: what is missing took too long.
     too_slow: AtomicBool,
+    /// An answer whose end is the connection's could not be finished.
+    broken_off: AtomicBool,
     over: AtomicBool,
     /// Why the last head on this connection was not let in.
     refusal: OnceLock<Refusal>,
@@ -101,6 +103,14 @@ impl Pulse {
 
     pub(super) fn write_blocked(&self, blocked: bool) {
         self.write_blocked.store(blocked, Relaxed);
+    }
+
+    pub(super) fn break_off(&self) {
+        self.broken_off.store(true, Relaxed);
+    }
+
+    pub(super) fn is_broken_off(&self) -> bool {
+        self.broken_off.load(Relaxed)
     }
 
     pub(super) fn heads_passed(&self, heads: u32) {

@@ -46,23 +46,25 @@ impl Running {
         .await
     }
 
-    async fn start<F>(
+    async fn start<F, B>(
         limits: Limits,
         handler: impl Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
     ) -> Self
     where
-        F: Future<Output = Response<Body>> + Send + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Unpin + 'static,
     {
         Self::with_observer(limits, Arc::new(()), handler).await
     }
 
-    async fn with_observer<F>(
+    async fn with_observer<F, B>(
         limits: Limits,
         observer: Arc<dyn Observer>,
         handler: impl Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
     ) -> Self
     where
-        F: Future<Output = Response<Body>> + Send + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Unpin + 'static,
     {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -300,6 +302,52 @@ async fn a_reader_who_stops_is_cut() {
     assert!(caller.rest().await.len() < ANSWER_BYTES, "the kernel's buffers may come, no more");
 }
 
+/// An answer that breaks off once its reader has had its first piece.
+struct Half(Option<Bytes>, oneshot::Receiver<()>);
+
+impl http_body::Body for Half {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, std::io::Error>>> {
+        if let Some(piece) = self.0.take() {
+            return std::task::Poll::Ready(Some(Ok(http_body::Frame::data(piece))));
+        }
+        let read = std::pin::Pin::new(&mut self.1).poll(cx);
+        read.map(|_| Some(Err(std::io::ErrorKind::Other.into())))
+    }
+}
+
+#[track_caller]
+fn check_half(version: &'static str, ends: &'static str) -> impl Future<Output = ()> {
+    let place = std::panic::Location::caller();
+    async move {
+        let (read, seen) = oneshot::channel();
+        let seen = Arc::new(Mutex::new(Some(seen)));
+        let front = Running::start(Limits::default(), move |_, _| {
+            let seen = seen.lock().unwrap().take().expect("one request");
+            async { Response::new(Half(Some(Bytes::from_static(b"half")), seen)) }
+        })
+        .await;
+        let mut caller = front.call().await;
+        caller.send(format!("GET / {version}\r\nHost: a\r\n\r\n")).await;
+        caller.until("half").await;
+        read.send(()).unwrap();
+        assert_eq!(caller.rest().await, ends, "{version} at {place}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_never_looks_whole() {
+    // Without the last chunk, which is `0`.
+    check_half("HTTP/1.1", "\r\n").await;
+    // Where only the connection's end says that all has come, it is no orderly end.
+    check_half("HTTP/1.0", "…").await;
+}
+
 #[tokio::test]
 async fn places_are_counted() {
     let front = Running::echo(Limits { connections: 1, ..Limits::default() }).await;
@@ -367,7 +415,7 @@ async fn calls_that_outlast_the_end_are_cut_and_counted() {
         let tell = Arc::clone(&tell);
         async move {
             tell.notify_one();
-            pending().await
+            pending::<Response<Body>>().await
         }
     })
     .await;
