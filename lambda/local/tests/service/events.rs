@@ -7,10 +7,13 @@ mod loops;
 mod outcomes;
 mod restarts;
 
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use event_queue::{EventQueue, Limits};
+use event_queue::{EventQueue, Limits, OpenError};
 use http::{Request, Response, StatusCode};
 use lambda_local::{
     Function, Settings,
@@ -70,7 +73,7 @@ impl Events {
         let queue = self.running.local.sqs(&sqs(queue)).unwrap();
         loop {
             queue.ready().await;
-            let received = queue.receive(1, std::time::Duration::from_secs(60)).await.unwrap();
+            let received = queue.receive(1, Duration::from_secs(60)).await.unwrap();
             if let [message] = &received[..] {
                 queue.delete(message).await.unwrap();
                 return message.clone();
@@ -109,9 +112,18 @@ impl Events {
     }
 }
 
+/// A child that another test starts in this moment has all our files, locks among them, until it becomes its program.
 fn open(folder: &Path) -> EventQueue {
-    EventQueue::open(&folder.join("events.db"), Limits::default()).unwrap()
+    let begun = Instant::now();
+    loop {
+        match EventQueue::open(&folder.join("events.db"), Limits::default()) {
+            Err(OpenError::InUse { .. }) if begun.elapsed() < CHILD_TIME => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
 }
+
+const CHILD_TIME: Duration = Duration::from_secs(10);
 
 fn scaled(settings: Settings) -> Settings {
     Settings { wait_scale: 0.001, ..settings }
