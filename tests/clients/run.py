@@ -20,6 +20,7 @@ ROOT = HERE.parent.parent
 PLACE = ROOT / "target" / "clients"
 VENV = PLACE / "venv"
 NODE = PLACE / "node"
+NODE_RIC = PLACE / "node-ric"
 
 GATEWAY = "http://127.0.0.1:8080"
 LAMBDA = "http://127.0.0.1:9000"
@@ -35,6 +36,8 @@ CLIENT_SECONDS = 900
 
 def main():
     install()
+    if wanted(ric_clients()):
+        install_node_ric()
     environment = client_environment()
     build(["cargo", "build", "--locked", "--bin", "stayput"], environment)
     every = [*clients(), *strict_clients(), *stream_clients(), *own_clients()]
@@ -96,7 +99,13 @@ def stream_clients():
         ("aws-sdk-js-streams", ["node", str(NODE / "aws_sdk_streams.mjs")]),
         ("aws-sdk-rust-streams", [str(PLACE / "rust/debug/sdk-streams")]),
         ("eventsource", ["node", str(NODE / "eventsource.mjs")]),
+        *ric_clients(),
     ]
+
+
+def ric_clients():
+    """Those of the function that AWS's own Node.js client runs."""
+    return [("node-ric", [str(VENV / "bin/python"), str(HERE / "python/boto3_node_ric.py")])]
 
 
 def own_clients():
@@ -113,6 +122,24 @@ def install():
     for file in [*(HERE / "node").iterdir(), HERE / "http_event.json"]:
         shutil.copy(file, NODE / file.name)
     build(["npm", "ci", "--no-fund", "--no-audit", "--loglevel=error"], os.environ, cwd=NODE)
+
+
+def install_node_ric():
+    """AWS's own Node.js client, built from its sources (a minute), beside the function that it is to run; kept between runs."""
+    NODE_RIC.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "tests/functions/node_stream/index.mjs", NODE_RIC)
+    lock, built = HERE / "node_ric/package-lock.json", NODE_RIC / "built-package-lock.json"
+    if built.exists() and built.read_bytes() == lock.read_bytes():
+        return
+    shutil.copy(HERE / "node_ric/package.json", NODE_RIC)
+    shutil.copy(lock, NODE_RIC)
+    environment = {**os.environ, "MAKEFLAGS": f"-j{os.cpu_count()}"}
+    # Node's headers, where they lie beside it; else node-gyp downloads them.
+    prefix = pathlib.Path(shutil.which("node")).resolve().parent.parent
+    if (prefix / "include/node/node_api.h").exists():
+        environment["npm_config_nodedir"] = str(prefix)
+    build(["npm", "ci", "--no-fund", "--no-audit", "--loglevel=error"], environment, cwd=NODE_RIC)
+    shutil.copy(lock, built)
 
 
 def client_environment():

@@ -52,7 +52,7 @@ async fn whole(client: &Client, checks: &mut Checks) {
     .await;
     checks.check("every tick, and the end", count(&ticks), 4);
     let spread = times[times.len() - 1] - times[0];
-    checks.check("pieces come as they are made", spread >= Duration::from_millis(150), true);
+    checks.check("pieces come as they are made", spread >= Duration::from_millis(100), true);
 }
 
 async fn broken(client: &Client, checks: &mut Checks) {
