@@ -21,8 +21,6 @@ pub(super) struct Streamed {
     /// `None`: the last event has come.
     rest: Option<Rest>,
     reply: ReplyBody,
-    /// Why the answer breaks off, where that is known and has not been said.
-    cut: Option<CutOff>,
     /// Whoever is to be told how it ends.
     ending: Option<Ending>,
 }
@@ -30,7 +28,7 @@ pub(super) struct Streamed {
 impl Streamed {
     /// `input`: what follows the beginning and is here; the rest is in `reply`.
     pub(super) fn new(first: Bytes, input: Bytes, rest: Rest, reply: ReplyBody) -> Self {
-        Self { first, input, rest: Some(rest), reply, cut: None, ending: None }
+        Self { first, input, rest: Some(rest), reply, ending: None }
     }
 
     pub(super) fn told_to(&mut self, ending: Ending) {
@@ -45,25 +43,13 @@ impl Streamed {
         if !self.first.is_empty() {
             return Poll::Ready(Some(Ok(std::mem::take(&mut self.first))));
         }
-        if let Some(cut) = self.cut.take() {
-            return Poll::Ready(Some(Err(cut)));
-        }
         let next = ready!(self.poll_rest(cx));
         if !matches!(next, Ok(Some(_)))
             && let Some(ending) = self.ending.take()
         {
             ending.over(next.as_ref().err());
         }
-        match next {
-            Ok(next) => Poll::Ready(next.map(Ok)),
-            Err(cut) => {
-                // Whoever hears of an error drops what it was handed and has not written, the head too (hyper does). So
-                // it is let write first.
-                self.cut = Some(cut);
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-        }
+        Poll::Ready(next.transpose())
     }
 
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, CutOff>> {
