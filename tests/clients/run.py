@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Installs the real clients, starts `stayput dev` and a strict `stayput lambda`, runs every client, counts.
+"""Installs the real clients, starts what they call (`stayput dev`, a strict `stayput lambda`, a `dev` of streams), runs
+every client, counts.
 
 With words on the command line, only the clients of those names. Standard library only.
 """
@@ -24,6 +25,10 @@ GATEWAY = "http://127.0.0.1:8080"
 LAMBDA = "http://127.0.0.1:9000"
 STRICT_LAMBDA = "http://127.0.0.1:9001"
 STRICT = ["lambda", "--require-signatures", "--listen", STRICT_LAMBDA.removeprefix("http://")]
+STREAMS_GATEWAY = "http://127.0.0.1:8180"
+STREAMS_LAMBDA = "http://127.0.0.1:9100"
+STREAMS = ["dev", "--template", "tests/functions/streams.yaml", "--no-watch", "--admin-listen", "127.0.0.1:9180",
+           "--listen", STREAMS_GATEWAY.removeprefix("http://"), "--lambda-listen", STREAMS_LAMBDA.removeprefix("http://")]
 READY_SECONDS = 600
 CLIENT_SECONDS = 900
 
@@ -32,19 +37,27 @@ def main():
     install()
     environment = client_environment()
     build(["cargo", "build", "--locked", "--bin", "stayput"], environment)
-    if any(command[0].startswith(str(PLACE / "rust")) for _, command in wanted(clients())):
+    every = [*clients(), *strict_clients(), *stream_clients(), *own_clients()]
+    if any(command[0].startswith(str(PLACE / "rust")) for _, command in wanted(every)):
         build(["cargo", "build", "--locked", "--manifest-path", str(HERE / "rust/Cargo.toml")],
               {**environment, "CARGO_TARGET_DIR": str(PLACE / "rust")})
-    with running(["dev"], environment):
-        results = [run(name, command, environment) for name, command in wanted(clients())]
-    # `dev` has built the functions.
-    with running([*STRICT, "--no-build"], environment):
-        results += [run(name, command, environment) for name, command in wanted(strict_clients())]
+    results = run_against(["dev"], clients(), environment)
+    results += run_against(STRICT, strict_clients(), environment)
+    streams = {**environment, "STAYPUT_URL": STREAMS_GATEWAY, "STAYPUT_LAMBDA_URL": STREAMS_LAMBDA}
+    results += run_against(STREAMS, stream_clients(), streams)
     results += [run(name, command, environment) for name, command in wanted(own_clients())]
     passed = sum(ok for ok, _ in results)
     failed = sum(bad for _, bad in results)
     print(f"clients: {passed} passed, {failed} failed", flush=True)
     sys.exit(1 if failed or not passed else 0)
+
+
+def run_against(verb, known, environment):
+    """Runs those of `known` that are wanted while `stayput` runs with this verb: not at all, if none is."""
+    if not wanted(known):
+        return []
+    with running(verb, environment):
+        return [run(name, command, environment) for name, command in wanted(known)]
 
 
 def wanted(known):
@@ -75,6 +88,17 @@ def strict_clients():
     return [("boto3-signatures", [str(VENV / "bin/python"), str(HERE / "python/boto3_signatures.py")])]
 
 
+def stream_clients():
+    """Those that read streams, of the functions in `tests/functions/streams.yaml`."""
+    return [
+        ("curl-streams", ["bash", str(HERE / "curl_streams.sh")]),
+        ("boto3-streams", [str(VENV / "bin/python"), str(HERE / "python/boto3_streams.py")]),
+        ("aws-sdk-js-streams", ["node", str(NODE / "aws_sdk_streams.mjs")]),
+        ("aws-sdk-rust-streams", [str(PLACE / "rust/debug/sdk-streams")]),
+        ("eventsource", ["node", str(NODE / "eventsource.mjs")]),
+    ]
+
+
 def own_clients():
     """Those that start what they need."""
     return [("aws-callbacks", [str(VENV / "bin/python"), str(HERE / "python/aws_callbacks.py")])]
@@ -86,7 +110,7 @@ def install():
         build([sys.executable, "-m", "venv", str(VENV)], os.environ)
     build([str(VENV / "bin/pip"), "install", "--quiet", "-r", str(HERE / "python/requirements.txt")], os.environ)
     NODE.mkdir(parents=True, exist_ok=True)
-    for file in (HERE / "node").iterdir():
+    for file in [*(HERE / "node").iterdir(), HERE / "http_event.json"]:
         shutil.copy(file, NODE / file.name)
     build(["npm", "ci", "--no-fund", "--no-audit", "--loglevel=error"], os.environ, cwd=NODE)
 
