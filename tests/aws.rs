@@ -127,7 +127,7 @@ fn is_without_callback(turn: &Turn) -> bool {
 }
 
 /// What no function can make Lambda say is left out: its own refusals, and log tails that a file could know. So are
-/// aliases, which the embedded service has none of, and calls whose function is asked once its caller was answered.
+/// streams, which the function here does not speak, aliases, which the embedded service has none of, and calls whose function is asked once its caller was answered.
 fn is_a_functions_to_say(turn: &Turn) -> bool {
     match &turn.call {
         _ if !is_without_callback(turn) => false,
@@ -137,7 +137,7 @@ fn is_a_functions_to_say(turn: &Turn) -> bool {
                 && !invoke.target.contains('?')
                 && headers.iter().all(|(name, _)| name != X_AMZ_LOG_RESULT)
         }
-        Some((_, Lambda::Unreachable | Lambda::Deadline)) => false,
+        Some((_, Lambda::Stream(_) | Lambda::Unreachable | Lambda::Deadline)) => false,
     }
 }
 

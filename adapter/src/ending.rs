@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
-use http::{StatusCode, request};
+use http::{Method, StatusCode, request};
 use stayput_core::{Blame, Call, Dialect};
 use uuid::Uuid;
 
@@ -12,7 +12,8 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// An answer whose body is on its way. Dropped before it is over, it tells that the caller has gone.
+/// An answer whose body is on its way. Dropped before it is over, it tells that the caller has gone, unless nobody was to get
+/// the body.
 #[derive(Debug)]
 pub struct Ending {
     telemetry: Telemetry,
@@ -77,7 +78,16 @@ impl Ending {
 impl Drop for Ending {
     fn drop(&mut self) {
         if !self.is_over {
-            self.tell(Some(Blame::Caller));
+            self.tell(self.request.has_body().then_some(Blame::Caller));
         }
+    }
+}
+
+impl Answering {
+    /// Does anything follow the head? Else the HTTP server drops the body unread. Source: RFC 9110 sections 9.3.2, 15.3.5
+    /// and 15.4.5.
+    fn has_body(&self) -> bool {
+        self.head.method != Method::HEAD
+            && !matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     }
 }

@@ -8,7 +8,7 @@ pub(crate) fn configuration() -> String {
     FUNCTIONS.iter().map(|(dialect, names)| rows(dialect, *names)).chain([ELSEWHERE.to_owned()]).collect()
 }
 
-fn rows(dialect: &str, [echo, slow, other, event]: [&str; 4]) -> String {
+fn rows(dialect: &str, [echo, slow, other, event, stream]: [&str; 5]) -> String {
     let functions = format!(
         r#"
 [[function]]
@@ -25,6 +25,10 @@ lambda = "other-fn"
 lambda = "event-fn"
 {dialect} = "{event}"
 payload = "event"
+[[function]]
+lambda = "stream-fn"
+{dialect} = "{stream}"
+stream = true
 "#
     );
     let keys = RIGHTS.iter().map(|(suffix, rights)| {
@@ -60,6 +64,6 @@ openfaas = "echo.team"
 label = "openfaas-anonymous"
 anonymous = true
 dialects = ["openfaas"]
-functions = ["echo", "echo.team", "slow", "event"]
+functions = ["echo", "echo.team", "slow", "event", "stream"]
 rights = ["invoke", "async"]
 "#;

@@ -14,7 +14,8 @@ impl Embedded {
     pub(crate) fn start(whom: SocketAddr) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let code = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/aws/told");
-        let functions = ["echo-fn", "slow-fn", "other-fn", "event-fn"].map(|name| function(name, code, whom));
+        let functions = ["echo-fn", "slow-fn", "other-fn", "event-fn", "stream-fn"]
+            .map(|name| function(name, code, whom));
         fs::write(folder.path().join("template.yaml"), format!("{HEAD}{}", functions.concat()))
             .expect("a file");
         let process = Process::start(folder, "lambda", |program| {

@@ -9,11 +9,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderName, Method, StatusCode, header, response};
+use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
 use super::{
     conversation::{Conversation, Turn},
-    message::Lambda,
+    message::{Got, Lambda},
     template::{Known, Word},
     told::{Told, ToldLambda},
 };
@@ -46,19 +46,19 @@ impl Caller {
         let peer = caller.local_addr().map_err(|error| error.to_string())?;
         let asked = turn.call.is_some() && self.address(&turn) == self.gateway;
         self.lambda.expect(turn.call, Known::from([(Word::Peer, peer.to_string())]));
-        let (mut head, body) = exchange(&mut caller, &turn.request.head.method, turn.request.raw)
+        let mut got = exchange(&mut caller, &turn.request.head.method, turn.request.raw)
             .map_err(|error| error.to_string())?;
         let Told { call, mut known, difference } = self.lambda.take();
         if let Some(difference) = difference {
             return Err(difference);
         }
         if asked && call.is_some() {
-            return Err(format!("Lambda was not asked, and the caller got {}", head.status));
+            return Err(format!("Lambda was not asked, and the caller got {}", got.head.status));
         }
         for name in self.unlisted.iter().filter(|name| !turn.response.lists(name)) {
-            head.headers.remove(name);
+            got.head.headers.remove(name);
         }
-        turn.response.check(&head, &body, &mut known)
+        turn.response.check(&got, &mut known)
     }
 
     fn address(&self, turn: &Turn) -> SocketAddr {
@@ -68,7 +68,7 @@ impl Caller {
 }
 
 /// Sends the bytes as they are and reads one response.
-fn exchange(caller: &mut TcpStream, method: &Method, raw: Bytes) -> io::Result<(response::Parts, Vec<u8>)> {
+fn exchange(caller: &mut TcpStream, method: &Method, raw: Bytes) -> io::Result<Got> {
     let mut sending = caller.try_clone()?;
     // A request that is refused early may be refused while it is still being sent, so both go on at once.
     let sender = thread::spawn(move || sending.write_all(&raw));
@@ -78,7 +78,7 @@ fn exchange(caller: &mut TcpStream, method: &Method, raw: Bytes) -> io::Result<(
     Ok(response)
 }
 
-fn read_response(caller: &mut TcpStream, method: &Method) -> io::Result<(response::Parts, Vec<u8>)> {
+fn read_response(caller: &mut TcpStream, method: &Method) -> io::Result<Got> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -95,19 +95,55 @@ fn read_response(caller: &mut TcpStream, method: &Method) -> io::Result<(respons
         let name: HeaderName = name.parse().map_err(io::Error::other)?;
         head.headers.append(name, value.parse().map_err(io::Error::other)?);
     }
-    let length = match head.headers.get(header::CONTENT_LENGTH) {
-        Some(length) if *method != Method::HEAD => length
-            .to_str()
-            .ok()
-            .and_then(|length| length.parse().ok())
-            .ok_or_else(|| io::Error::other("content-length"))?,
-        Some(_) | None => 0,
+    let mut rest = bytes.split_off(end + 4);
+    let (body, is_cut) = if *method == Method::HEAD {
+        (rest, false)
+    } else if head.headers.contains_key(header::TRANSFER_ENCODING) {
+        read_chunks(caller, rest)?
+    } else {
+        let length = content_length(&head.headers)?;
+        while rest.len() < length {
+            read_more(caller, &mut rest)?;
+        }
+        (rest, false)
     };
-    let mut body = bytes.split_off(end + 4);
-    while body.len() < length {
-        read_more(caller, &mut body)?;
+    Ok(Got { head, body, is_cut })
+}
+
+fn content_length(headers: &HeaderMap) -> io::Result<usize> {
+    let Some(length) = headers.get(header::CONTENT_LENGTH) else { return Ok(0) };
+    let length = length.to_str().ok().and_then(|length| length.parse().ok());
+    length.ok_or_else(|| io::Error::other("content-length"))
+}
+
+/// A body in chunks, and whether the connection was closed before the last of them.
+fn read_chunks(caller: &mut TcpStream, mut chunks: Vec<u8>) -> io::Result<(Vec<u8>, bool)> {
+    loop {
+        let (body, is_whole) = dechunk(&chunks);
+        if is_whole {
+            return Ok((body, false));
+        }
+        match read_more(caller, &mut chunks) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok((body, true)),
+            read => read?,
+        }
     }
-    Ok((head, body))
+}
+
+/// As much of the body as there is, and whether there is the last chunk.
+fn dechunk(mut chunks: &[u8]) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    while let Some(end) = chunks.windows(2).position(|window| window == b"\r\n") {
+        let length = std::str::from_utf8(&chunks[..end]).ok();
+        let length = length.and_then(|digits| usize::from_str_radix(digits, 16).ok());
+        let (length, rest) = (length.expect("a chunk's length"), &chunks[end + 2..]);
+        if length == 0 {
+            return (body, rest == b"\r\n");
+        }
+        body.extend_from_slice(&rest[..length.min(rest.len())]);
+        chunks = rest.get(length + 2..).unwrap_or_default();
+    }
+    (body, false)
 }
 
 fn read_more(caller: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<()> {

@@ -7,6 +7,7 @@ use stayput_core::Mode;
 use super::{
     message::{ExpectedInvoke, ExpectedPayload, ExpectedResponse, Headers, Lambda, Request},
     situation,
+    stream::Stream,
     template::{Known, Template},
 };
 
@@ -161,9 +162,10 @@ fn read_invoke(text: &str) -> Result<ExpectedInvoke, String> {
 }
 
 fn read_lambda(text: &str) -> Result<Lambda, String> {
-    match text {
-        "unreachable" => Ok(Lambda::Unreachable),
-        "deadline" => Ok(Lambda::Deadline),
+    match text.split_once('\n').unwrap_or((text, "")) {
+        ("unreachable", "") => Ok(Lambda::Unreachable),
+        ("deadline", "") => Ok(Lambda::Deadline),
+        ("stream", events) => Ok(Lambda::Stream(Stream::parse(events)?)),
         _ => {
             let (start, fields, body) = split(text)?;
             Ok(Lambda::Reply {
@@ -177,7 +179,12 @@ fn read_lambda(text: &str) -> Result<Lambda, String> {
 
 fn read_response(text: &str) -> Result<ExpectedResponse, String> {
     let (start, fields, body) = split(text)?;
-    Ok(ExpectedResponse { status: status(start)?, headers: headers(fields)?, body: Template::parse(body)? })
+    let (start, is_cut) = match start.strip_suffix(" cut off") {
+        Some(start) => (start, true),
+        None => (start, false),
+    };
+    let (status, headers) = (status(start)?, headers(fields)?);
+    Ok(ExpectedResponse { status, headers, body: Template::parse(body)?, is_cut })
 }
 
 fn status(line: &str) -> Result<StatusCode, String> {
@@ -227,6 +234,15 @@ mod tests {
     }
 
     #[test]
+    fn answers_may_be_streams_and_be_cut_off() {
+        let invoke = "--- invoke\nPOST /i\n--- lambda\nstream\nPayloadChunk: a\n";
+        let told = parse(&format!("{TOP}{REQUEST}{invoke}--- response\n200 cut off\n\na\n")).unwrap();
+        let turn = &told.turns[0];
+        assert!(matches!(turn.call, Some((_, Lambda::Stream(_)))));
+        assert!(turn.response.is_cut && turn.response.status == StatusCode::OK);
+    }
+
+    #[test]
     fn mistakes_in_a_file_are_named() {
         for (text, mistake) in [
             ("# a\n".to_owned(), "first line"),
@@ -236,6 +252,11 @@ mod tests {
             (format!("{TOP}{REQUEST}"), "no --- response"),
             (format!("{TOP}{REQUEST}--- invoke\nPOST /\n--- response\n200\n"), "expected --- lambda"),
             (format!("{TOP}{REQUEST}--- response\n200\n\n<<what>>\n"), "no placeholder"),
+            (
+                format!("{TOP}{REQUEST}--- invoke\nPOST /\n--- lambda\nstream\nEnd\n--- response\n200\n"),
+                "no event",
+            ),
+            (format!("{TOP}{REQUEST}--- response\n200 cut\n"), "no status"),
             (format!("{TOP}Hm.\n{REQUEST}--- response\n200\n"), "before the first"),
         ] {
             let error = parse(&text).expect_err(mistake);

@@ -13,6 +13,7 @@ pub(crate) mod replay;
 pub(crate) mod setup;
 pub(crate) mod situation;
 pub(crate) mod sockets;
+pub(crate) mod stream;
 pub(crate) mod template;
 pub(crate) mod told;
 

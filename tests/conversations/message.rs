@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request, response};
+use lambda_protocol::event_stream::EVENT_STREAM;
 
 use super::{
     event,
+    stream::Stream,
     template::{Known, Template, show},
 };
 
@@ -41,6 +43,8 @@ pub(crate) enum Lambda {
         headers: Headers,
         body: Template,
     },
+    /// A streamed answer.
+    Stream(Stream),
     /// Nobody listens.
     Unreachable,
     /// No answer within the function's timeout.
@@ -53,6 +57,17 @@ pub(crate) struct ExpectedResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: Headers,
     pub(crate) body: Template,
+    /// After these bytes the answer breaks off.
+    pub(crate) is_cut: bool,
+}
+
+/// What the caller has got.
+#[derive(Debug)]
+pub(crate) struct Got {
+    pub(crate) head: response::Parts,
+    pub(crate) body: Vec<u8>,
+    /// The answer broke off.
+    pub(crate) is_cut: bool,
 }
 
 /// Fields in the order of the file.
@@ -107,14 +122,23 @@ impl Lambda {
     /// # Errors
     /// A placeholder whose value is not known yet.
     pub(crate) fn reply(&self, known: &Known) -> Result<Option<(response::Parts, Bytes)>, String> {
-        let Self::Reply { status, headers, body } = self else { return Ok(None) };
         let (mut head, ()) = http::Response::new(()).into_parts();
-        head.status = *status;
-        for (name, value) in headers {
-            let value = HeaderValue::from_bytes(&value.fill(known)?).map_err(|error| error.to_string())?;
-            head.headers.append(name, value);
-        }
-        Ok(Some((head, body.fill(known)?.into())))
+        let body = match self {
+            Self::Reply { status, headers, body } => {
+                head.status = *status;
+                for (name, value) in headers {
+                    let value = HeaderValue::from_bytes(&value.fill(known)?);
+                    head.headers.append(name, value.map_err(|error| error.to_string())?);
+                }
+                body.fill(known)?.into()
+            }
+            Self::Stream(stream) => {
+                head.headers.insert(header::CONTENT_TYPE, EVENT_STREAM);
+                stream.encode(known)?
+            }
+            Self::Unreachable | Self::Deadline => return Ok(None),
+        };
+        Ok(Some((head, body)))
     }
 }
 
@@ -125,7 +149,8 @@ impl ExpectedResponse {
 
     /// # Errors
     /// The first difference.
-    pub(crate) fn check(&self, head: &response::Parts, body: &[u8], known: &mut Known) -> Result<(), String> {
+    pub(crate) fn check(&self, got: &Got, known: &mut Known) -> Result<(), String> {
+        let Got { head, body, is_cut } = got;
         if head.status != self.status {
             return Err(format!(
                 "response: expected {}, got {} with {}",
@@ -137,7 +162,12 @@ impl ExpectedResponse {
         let is_compared = |name: &HeaderName| !SERVERS_OWN.contains(name);
         check_headers(&self.headers, &head.headers, is_compared, known)
             .map_err(|error| format!("response: {error}"))?;
-        self.body.check(body, known).map_err(|error| format!("response's body: {error}"))
+        self.body.check(body, known).map_err(|error| format!("response's body: {error}"))?;
+        match (self.is_cut, is_cut) {
+            (true, true) | (false, false) => Ok(()),
+            (true, false) => Err("response: it is whole, and should be cut off".to_owned()),
+            (false, true) => Err("response: it is cut off".to_owned()),
+        }
     }
 }
 
@@ -189,19 +219,23 @@ mod tests {
             .collect()
     }
 
-    #[track_caller]
-    fn check_response(fields: &[(&str, &str)], body: &str, difference: Option<&str>) {
-        let expected = ExpectedResponse {
-            status: StatusCode::OK,
-            headers: listed(&[("x-tag", "1"), ("x-tag", "2")]),
-            body: Template::parse("ok").unwrap(),
-        };
+    fn expected(is_cut: bool) -> ExpectedResponse {
+        let headers = listed(&[("x-tag", "1"), ("x-tag", "2")]);
+        ExpectedResponse { status: StatusCode::OK, headers, body: Template::parse("ok").unwrap(), is_cut }
+    }
+
+    fn got(fields: &[(&str, &str)], body: &str, is_cut: bool) -> Got {
         let mut response = http::Response::builder();
         for (name, value) in fields {
             response = response.header(*name, *value);
         }
         let (head, ()) = response.body(()).unwrap().into_parts();
-        let result = expected.check(&head, body.as_bytes(), &mut Known::new());
+        Got { head, body: body.as_bytes().to_vec(), is_cut }
+    }
+
+    #[track_caller]
+    fn check_response(fields: &[(&str, &str)], body: &str, difference: Option<&str>) {
+        let result = expected(false).check(&got(fields, body, false), &mut Known::new());
         match difference {
             None => assert_eq!(result, Ok(()), "{fields:?}"),
             Some(text) => {
@@ -220,6 +254,14 @@ mod tests {
         check_response(&TAGS[..1], "ok", Some("expected 2 values"));
         check_response(&[TAGS[1], TAGS[0]], "ok", Some("x-tag"));
         check_response(&TAGS, "oK", Some("body"));
+    }
+
+    #[test]
+    fn a_broken_answer_is_no_whole_one() {
+        for (is_expected, is_cut) in [(false, false), (false, true), (true, false), (true, true)] {
+            let result = expected(is_expected).check(&got(&TAGS, "ok", is_cut), &mut Known::new());
+            assert_eq!(result.is_ok(), is_expected == is_cut, "{result:?}");
+        }
     }
 
     #[track_caller]

@@ -1,9 +1,12 @@
 //! A conversation replayed against the pure core: no sockets, no clock, no runtime.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    iter,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
-use http::{Method, response};
+use http::Method;
 use stayput_core::{
     Call, Dialect, Exchange, Invocation, Outcome, Rejection, Rendered, RenderedBody, Trace,
     admission::{Asynchronous, Desk, recognise},
@@ -11,13 +14,16 @@ use stayput_core::{
     keys::Keyring,
     table::Table,
     token::NONCE_BYTES,
-    translate,
+    translate::{
+        self,
+        stream::{Beginning, Begun, CutShort, Rest},
+    },
 };
 use uuid::Uuid;
 
 use super::{
     conversation::{Conversation, Turn},
-    message::Lambda,
+    message::{Got, Lambda},
     setup,
     template::{Known, Word},
 };
@@ -73,13 +79,12 @@ impl Gateway<'_> {
         let asked = match admitted {
             Ok((call, invocation)) => {
                 let answered = self.ask(dialect, &exchange, &call, &invocation, turn, &mut known)?;
-                answered.map(|(outcome, body)| (call, outcome, body))
+                answered.map(|came| (call, came))
             }
             Err(rejection) => not_asked(turn, rejection)?,
         };
         exchange.elapsed = ELAPSED;
-        let (head, body) = answer(dialect, &exchange, asked);
-        turn.response.check(&head, &body, &mut known)
+        turn.response.check(&answer(dialect, &exchange, asked), &mut known)
     }
 
     /// From the admitted call to what Lambda's reply means. The outer error is a difference, the inner one a rejection.
@@ -91,7 +96,7 @@ impl Gateway<'_> {
         invocation: &Invocation,
         turn: &Turn,
         known: &mut Known,
-    ) -> Result<Result<(Outcome, Bytes), Rejection>, String> {
+    ) -> Result<Result<Came, Rejection>, String> {
         let now = exchange.started;
         let _place = match self.desk.limits.admit(&invocation.key, self.desk.keys.len(), now) {
             Ok(place) => place,
@@ -116,8 +121,42 @@ impl Gateway<'_> {
         let Some((head, body)) = lambda.reply(known)? else {
             return Ok(Err(no_reply(lambda, invocation)));
         };
-        Ok(translate::decode(invocation, &head, body))
+        if translate::is_stream(invocation, &head) {
+            return Ok(read_stream(invocation, &body));
+        }
+        let decoded = translate::decode(invocation, &head, body);
+        Ok(decoded.map(|(outcome, body)| Came { outcome, body, is_cut: false }))
     }
+}
+
+/// What came back.
+struct Came {
+    outcome: Outcome,
+    body: Bytes,
+    /// The answer broke off.
+    is_cut: bool,
+}
+
+/// A streamed answer, a byte at a time.
+fn read_stream(invocation: &Invocation, bytes: &[u8]) -> Result<Came, Rejection> {
+    let mut pieces = bytes.chunks(1).map(Bytes::copy_from_slice);
+    let mut beginning = Beginning::of(invocation);
+    while let Some(mut input) = pieces.next() {
+        let Some(Begun { outcome, first, rest }) = beginning.read(&mut input)? else { continue };
+        let mut body = first.to_vec();
+        let end = rest.map_or(Ok(()), |rest| read_on(rest, iter::once(input).chain(pieces), &mut body));
+        return Ok(Came { outcome, body: body.into(), is_cut: end.is_err() });
+    }
+    Err(Rejection::AnswerLost)
+}
+
+fn read_on(mut rest: Rest, pieces: impl Iterator<Item = Bytes>, body: &mut Vec<u8>) -> Result<(), CutShort> {
+    for mut input in pieces {
+        while let Some(bytes) = rest.read(&mut input)? {
+            body.extend_from_slice(&bytes);
+        }
+    }
+    rest.end()
 }
 
 fn not_asked<T>(turn: &Turn, rejection: Rejection) -> Result<Result<T, Rejection>, String> {
@@ -134,28 +173,27 @@ fn no_reply(lambda: &Lambda, invocation: &Invocation) -> Rejection {
                 u64::try_from(invocation.function.timeout.as_millis()).expect("a timeout of this table");
             Rejection::Deadline { limit_ms }
         }
-        Lambda::Unreachable | Lambda::Reply { .. } => Rejection::Unreachable,
+        Lambda::Unreachable | Lambda::Reply { .. } | Lambda::Stream(_) => Rejection::Unreachable,
     }
 }
 
-fn answer(
-    dialect: &dyn Dialect,
-    exchange: &Exchange<'_>,
-    asked: Result<(Call, Outcome, Bytes), Rejection>,
-) -> (response::Parts, Vec<u8>) {
-    let (Rendered { mut head, body }, bytes) = match asked {
-        Ok((call, outcome, bytes)) => (dialect.render(exchange, &call, &outcome), bytes),
-        Err(rejection) => (dialect.reject(exchange, &rejection), Bytes::new()),
+fn answer(dialect: &dyn Dialect, exchange: &Exchange<'_>, asked: Result<(Call, Came), Rejection>) -> Got {
+    let (Rendered { mut head, body }, bytes, is_cut) = match asked {
+        Ok((call, Came { outcome, body, is_cut })) => {
+            (dialect.render(exchange, &call, &outcome), body, is_cut)
+        }
+        Err(rejection) => (dialect.reject(exchange, &rejection), Bytes::new(), false),
     };
     exchange.trace.tell_caller(&mut head.headers);
+    // As the HTTP server does: of an answer to `HEAD` nothing follows the head.
+    let has_body = exchange.head.method != Method::HEAD;
     let body = match body {
-        // As the HTTP server does.
-        _ if exchange.head.method == Method::HEAD => Vec::new(),
+        _ if !has_body => Vec::new(),
         RenderedBody::AsIs => bytes.to_vec(),
         RenderedBody::Base64 => base64_simd::STANDARD.encode_to_string(&bytes).into_bytes(),
         RenderedBody::Own(own) => own.to_vec(),
     };
-    (head, body)
+    Got { head, body, is_cut: is_cut && has_body }
 }
 
 fn started() -> SystemTime {

@@ -1,12 +1,12 @@
 //! The one table and the one key ring that all conversations run with.
 //!
 //! ```text
-//! dialect    function key                              Lambda function   timeout
-//! stedi      echo · slow · other · event               echo-fn · slow-fn · other-fn · event-fn
-//! altair     dev/echo · dev/slow · dev/other · dev/event    the same      300 ms for slow-fn,
-//! eywa       0e…01 · 0e…02 · 0e…03 · 0e…04 (below)          the same      30 s for the others
-//! openfaas   echo · slow · other · event                    the same
-//! openfaas   echo.team                                 echo-fn, qualifier `live`
+//! dialect    function key                                               Lambda function   timeout
+//! stedi      echo · slow · other · event · stream                       echo-fn · slow-fn · other-fn · …
+//! altair     dev/echo · dev/slow · dev/other · dev/event · dev/stream   the same          300 ms for slow-fn,
+//! eywa       0e…01 · 0e…02 · 0e…03 · 0e…04 · 0e…05 (below)              the same          30 s for the others
+//! openfaas   echo · slow · other · event · stream                       the same
+//! openfaas   echo.team                                                  echo-fn, qualifier `live`
 //!
 //! credential               rights                  functions
 //! <dialect>-key            invoke, async, logs     all
@@ -18,7 +18,7 @@
 //! none, OpenFaaS only      invoke, async           all but other
 //! ```
 //!
-//! `event` is a function with `payload = "event"`.
+//! `event` is a function with `payload = "event"`, `stream` one with `stream = true`.
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -30,10 +30,10 @@ use stayput_core::{
     table::{Function, Table},
 };
 
-/// Dialect, and its keys of `echo`, `slow`, `other` and `event`.
-pub(crate) const FUNCTIONS: [(&str, [&str; 4]); 4] = [
-    ("stedi", ["echo", "slow", "other", "event"]),
-    ("altair", ["dev/echo", "dev/slow", "dev/other", "dev/event"]),
+/// Dialect, and its keys of `echo`, `slow`, `other`, `event` and `stream`.
+pub(crate) const FUNCTIONS: [(&str, [&str; 5]); 4] = [
+    ("stedi", ["echo", "slow", "other", "event", "stream"]),
+    ("altair", ["dev/echo", "dev/slow", "dev/other", "dev/event", "dev/stream"]),
     (
         "eywa",
         [
@@ -41,9 +41,10 @@ pub(crate) const FUNCTIONS: [(&str, [&str; 4]); 4] = [
             "0e000000-0000-5000-8000-000000000002",
             "0e000000-0000-5000-8000-000000000003",
             "0e000000-0000-5000-8000-000000000004",
+            "0e000000-0000-5000-8000-000000000005",
         ],
     ),
-    ("openfaas", ["echo", "slow", "other", "event"]),
+    ("openfaas", ["echo", "slow", "other", "event", "stream"]),
 ];
 
 /// Credential behind `<dialect>-key`, and what it may.
@@ -66,7 +67,7 @@ pub(crate) fn limits() -> Limits {
 
 pub(crate) fn table() -> Table {
     let mut table = Table::default();
-    for (dialect, [echo, slow, other, event]) in FUNCTIONS {
+    for (dialect, [echo, slow, other, event, stream]) in FUNCTIONS {
         add(&mut table, dialect, echo, function("echo-fn"));
         add(
             &mut table,
@@ -76,6 +77,7 @@ pub(crate) fn table() -> Table {
         );
         add(&mut table, dialect, other, function("other-fn"));
         add(&mut table, dialect, event, Function { payload_is_event: true, ..function("event-fn") });
+        add(&mut table, dialect, stream, Function { streams: true, ..function("stream-fn") });
     }
     let live = Qualifier::parse("live").expect("an alias");
     add(&mut table, "openfaas", "echo.team", Function { qualifier: Some(live), ..function("echo-fn") });
@@ -84,7 +86,7 @@ pub(crate) fn table() -> Table {
 
 pub(crate) fn keys() -> Keyring {
     let mut ring = Keyring::default();
-    for (dialect, [_, _, other, _]) in FUNCTIONS {
+    for (dialect, [_, _, other, ..]) in FUNCTIONS {
         for (suffix, rights) in RIGHTS {
             let functions =
                 if suffix == OTHER_ONLY { Scope::Only(vec![other.to_owned()]) } else { Scope::All };
@@ -94,7 +96,7 @@ pub(crate) fn keys() -> Keyring {
             ring.add(CredentialHash::of(&credential), key);
         }
     }
-    let seen = ["echo", "echo.team", "slow", "event"].map(str::to_owned);
+    let seen = ["echo", "echo.team", "slow", "event", "stream"].map(str::to_owned);
     let functions = Scope::Only(seen.into());
     ring.add_anonymous(key("openfaas", "-anonymous", functions, &[Right::Invoke, Right::Async]));
     ring

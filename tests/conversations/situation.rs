@@ -28,6 +28,7 @@ pub(crate) const SITUATIONS: &[(&str, &[Mode])] = &[
     ("malformed", SYNC),
     ("backend-down", SYNC),
     ("trace", SYNC),
+    ("stream", SYNC),
 ];
 
 const SYNC: &[Mode] = &[Mode::Sync];

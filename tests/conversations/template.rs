@@ -153,6 +153,9 @@ fn literal(inner: &str) -> Option<Vec<u8>> {
     if let Some(digits) = inner.strip_prefix("hex ") {
         return digits.split(' ').map(|pair| u8::from_str_radix(pair, 16).ok()).collect();
     }
+    if let Some(count) = inner.strip_suffix(" nul") {
+        return Some(vec![0; count.parse().ok()?]);
+    }
     let (count, text) = inner.split_once(" x ")?;
     Some(text.repeat(count.parse().ok()?).into_bytes())
 }
@@ -178,6 +181,7 @@ mod tests {
     fn literals_are_what_they_describe() {
         check("a<<3 x bc>>d", b"abcbcbcd", true);
         check("<<hex 00 ff>>", b"\x00\xff", true);
+        check("{}<<3 nul>>", b"{}\0\0\0", true);
         check(r#"<<base64 {"a":1}>>"#, b"eyJhIjoxfQ==", true);
         check("abc", b"ab", false);
         check("ab", b"abc", false);
@@ -212,7 +216,7 @@ mod tests {
 
     #[test]
     fn what_is_no_placeholder_is_a_mistake() {
-        for text in ["<<idd>>", "<<id", "<<x x y>>", "<<hex 0g>>"] {
+        for text in ["<<idd>>", "<<id", "<<x x y>>", "<<hex 0g>>", "<<x nul>>"] {
             assert!(Template::parse(text).is_err(), "{text}");
         }
     }

@@ -74,7 +74,7 @@ impl ToldLambda {
             Ok(Some((head, body))) => Some(Ok(Reply { head, body: ReplyBody::Whole(body) })),
             Ok(None) => match lambda {
                 Lambda::Deadline => None,
-                Lambda::Unreachable | Lambda::Reply { .. } => Some(Err(nobody())),
+                Lambda::Unreachable | Lambda::Reply { .. } | Lambda::Stream(_) => Some(Err(nobody())),
             },
             Err(difference) => {
                 told.difference = Some(difference);

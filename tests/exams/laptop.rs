@@ -1,7 +1,9 @@
 //! `stayput dev` under examination, and asynchronous calls to it.
 
 use std::{
+    collections::HashMap,
     io,
+    iter::successors,
     net::SocketAddr,
     path::Path,
     sync::{
@@ -23,7 +25,7 @@ use tokio::{
 use super::{
     callers::Connection,
     lives::Lives,
-    running::{Running, root, status_figure},
+    running::{Running, command_line, root, status_figure},
 };
 
 /// The running program.
@@ -83,9 +85,15 @@ impl Laptop {
         Duration::from_millis(10) * ticks
     }
 
-    /// The processes of its function.
-    pub(crate) fn functions(&self) -> Vec<i32> {
-        self.running.functions()
+    /// The processes of its function: those below it whose program has that name.
+    pub(crate) fn functions(&self, name: &str) -> Vec<i32> {
+        let parents = parents();
+        let own = i32::try_from(self.running.pid()).expect("a process id");
+        let is_below =
+            |pid: i32| successors(Some(pid), |pid| parents.get(pid).copied()).any(|pid| pid == own);
+        let program = format!("/{name}");
+        let is_function = |pid: &i32| is_below(*pid) && command_line(*pid).ends_with(&program);
+        parents.keys().copied().filter(is_function).collect()
     }
 
     /// Files and sockets that it has open.
@@ -119,6 +127,18 @@ impl Laptop {
             answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap_or("0");
         figure.parse().map_err(io::Error::other)
     }
+}
+
+/// Every process's parent.
+fn parents() -> HashMap<i32, i32> {
+    let processes = std::fs::read_dir("/proc").expect("Linux").flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let parent = |pid: i32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+        Some((pid, line.trim().parse().ok()?))
+    };
+    pids.filter_map(parent).collect()
 }
 
 /// A call of the function, told to `callback` at its end if that is wanted.

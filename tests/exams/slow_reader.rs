@@ -66,7 +66,7 @@ fn written(laptop: &Laptop) -> u64 {
         let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
         io.lines().find_map(|line| line.strip_prefix("wchar: ")?.parse::<u64>().ok()).unwrap_or_default()
     };
-    laptop.functions().iter().map(of).sum()
+    laptop.functions("download").iter().map(of).sum()
 }
 
 const MIB: usize = 1 << 20;

@@ -9,7 +9,10 @@ use aws_sdk_lambda::{
     error::SdkError,
     operation::{RequestId as _, invoke::InvokeOutput},
     primitives::Blob,
-    types::{InvocationType as SdkInvocationType, LogType as SdkLogType},
+    types::{
+        InvocationType as SdkInvocationType, LogType as SdkLogType,
+        ResponseStreamingInvocationType as SdkStreamedType,
+    },
 };
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, request, response};
@@ -44,7 +47,7 @@ impl Sdk {
         let call = Called::new(&invoke, &head, payload);
         match invoke.operation {
             Operation::Invoke => self.whole(call, invoke.invocation_type).await,
-            Operation::InvokeWithResponseStream => self.streamed(call).await,
+            Operation::InvokeWithResponseStream => self.streamed(call, invoke.invocation_type).await,
         }
     }
 
@@ -70,13 +73,14 @@ impl Sdk {
         }
     }
 
-    async fn streamed(&self, call: Called) -> Result<Reply, BackendError> {
+    async fn streamed(&self, call: Called, invocation_type: InvocationType) -> Result<Reply, BackendError> {
         let Called { function_name, qualifier, log_type, client_context, payload, ours } = call;
         let request = self
             .0
             .invoke_with_response_stream()
             .function_name(function_name)
             .set_qualifier(qualifier)
+            .invocation_type(SdkStreamedType::from(invocation_type.as_str()))
             .set_log_type(log_type)
             .set_client_context(client_context)
             .payload(payload);

@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -46,8 +46,9 @@ pub(super) async fn serve<S, H, F, B>(
     let gate = Gate::new(stream, Arc::clone(&pulse), linger_bytes);
     let service = service_fn(move |request: Request<Incoming>| {
         let call = pulse.call_begins();
+        let connection = Arc::clone(&pulse);
         // What has no known length has no chunks there either: only the connection's end tells of its own.
-        let ends_with = (request.version() == Version::HTTP_10).then(|| Arc::clone(&pulse));
+        let ends_with_connection = request.version() == Version::HTTP_10;
         // Only the gate's stand-in has such a target.
         let refusal = if request.uri().path().starts_with('/') { None } else { pulse.refusal() };
         let answer = match refusal {
@@ -66,7 +67,13 @@ pub(super) async fn serve<S, H, F, B>(
             if call.is_last() {
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, Infallible>(answer.map(|content| Answer { content, ends_with, _call: call }))
+            Ok::<_, Infallible>(answer.map(|content| Answer {
+                content,
+                connection,
+                ends_with_connection,
+                broken: None,
+                _call: call,
+            }))
         }
     });
     // No timer of hyper's: the watcher has them all.
@@ -79,11 +86,27 @@ pub(super) async fn serve<S, H, F, B>(
 }
 
 /// An answer's body. While it lasts, its call does.
-struct Answer<B> {
+struct Answer<B: http_body::Body> {
     content: Content<B>,
-    /// The connection whose orderly end would say that the answer is whole; `None`: HTTP itself says so.
-    ends_with: Option<Arc<Pulse>>,
+    connection: Arc<Pulse>,
+    /// An orderly end of the connection would say that the answer is whole. Else HTTP itself says so.
+    ends_with_connection: bool,
+    /// Why it breaks off, while what was written before has not left. hyper, told of it, drops that, the head too.
+    broken: Option<Box<B::Error>>,
     _call: InFlight,
+}
+
+impl<B: http_body::Body> Answer<B> {
+    /// Waits until the caller's system has taken what was written; hyper asks again whenever it has taken some.
+    fn poll_broken(&mut self) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        if self.connection.is_write_blocked() {
+            return Poll::Pending;
+        }
+        if self.ends_with_connection {
+            self.connection.break_off();
+        }
+        Poll::Ready(self.broken.take().map(|error| Err(*error)))
+    }
 }
 
 enum Content<B> {
@@ -102,16 +125,20 @@ where
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        if self.broken.is_some() {
+            return self.poll_broken();
+        }
         match &mut self.content {
             Content::Own(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Own(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Content::Handlers(body) => {
-                let frame = Pin::new(body).poll_frame(context);
-                if let (Poll::Ready(Some(Err(_))), Some(connection)) = (&frame, &self.ends_with) {
-                    connection.break_off();
+            Content::Handlers(body) => match ready!(Pin::new(body).poll_frame(context)) {
+                Some(Err(error)) => {
+                    self.broken = Some(Box::new(error));
+                    context.waker().wake_by_ref();
+                    Poll::Pending
                 }
-                frame
-            }
+                frame => Poll::Ready(frame),
+            },
         }
     }
 

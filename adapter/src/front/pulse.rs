@@ -113,6 +113,10 @@ impl Pulse {
         self.broken_off.load(Relaxed)
     }
 
+    pub(super) fn is_write_blocked(&self) -> bool {
+        self.write_blocked.load(Relaxed)
+    }
+
     pub(super) fn heads_passed(&self, heads: u32) {
         self.heads.fetch_add(heads, Relaxed);
     }

@@ -349,6 +349,22 @@ async fn an_answer_that_breaks_off_never_looks_whole() {
 }
 
 #[tokio::test]
+async fn what_came_before_the_break_is_handed_over_however_slowly_it_is_taken() {
+    const PIECE_BYTES: usize = 16 << 20;
+    let front = Running::start(Limits::default(), |_, _| async {
+        let (_, broken) = oneshot::channel();
+        Response::new(Half(Some(vec![b'x'; PIECE_BYTES].into()), broken))
+    })
+    .await;
+    let mut caller = front.call().await;
+    caller.send(get("/")).await;
+    caller.until("\r\n\r\n").await;
+    let rest = caller.rest().await;
+    assert_eq!(rest.matches('x').count(), PIECE_BYTES);
+    assert!(!rest.ends_with("0\r\n\r\n"));
+}
+
+#[tokio::test]
 async fn places_are_counted() {
     let front = Running::echo(Limits { connections: 1, ..Limits::default() }).await;
     let mut first = front.call().await;

@@ -1,4 +1,5 @@
-//! What becomes of a request that nobody waits for any more. Everything else is told by the conversations.
+//! What is told of requests that nobody waits for any more, or whose body nobody gets. Everything else is told by the
+//! conversations.
 
 use std::{
     io::Write,
@@ -8,6 +9,7 @@ use std::{
 };
 
 use http_body_util::Full;
+use lambda_protocol::event_stream::{EVENT_STREAM, payload_chunk};
 use stayput_core::{
     Credential, DIALECTS, FunctionKey,
     keys::{CredentialHash, Key, Keyring, Right, Scope},
@@ -16,7 +18,11 @@ use stayput_core::{
 
 use super::*;
 use crate::{
-    access_log::AccessLog, backend::BackendFuture, config::LogFormat, metrics::Metrics, rules::Rules,
+    access_log::AccessLog,
+    backend::{BackendFuture, Reply},
+    config::LogFormat,
+    metrics::Metrics,
+    rules::Rules,
 };
 
 /// A Lambda that takes calls and never answers.
@@ -26,6 +32,22 @@ struct Silent;
 impl LambdaBackend for Silent {
     fn call(&self, _: request::Parts, _: Bytes) -> BackendFuture<'_> {
         Box::pin(std::future::pending())
+    }
+}
+
+/// A Lambda whose answers begin, and are not over.
+#[derive(Debug)]
+struct Streaming {
+    status: u16,
+}
+
+impl LambdaBackend for Streaming {
+    fn call(&self, _: request::Parts, _: Bytes) -> BackendFuture<'_> {
+        let (mut head, ()) = Response::new(()).into_parts();
+        head.headers.insert(header::CONTENT_TYPE, EVENT_STREAM);
+        let prelude = format!("{{\"statusCode\":{}}}\0\0\0\0\0\0\0\0", self.status);
+        let body = ReplyBody::Whole(payload_chunk(prelude.as_bytes()));
+        Box::pin(std::future::ready(Ok(Reply { head, body })))
     }
 }
 
@@ -42,10 +64,10 @@ impl Write for Lines {
     }
 }
 
-fn gateway(log: Lines) -> Gateway {
+fn gateway(log: Lines, backend: impl LambdaBackend + 'static) -> Gateway {
     let lambda = lambda_protocol::function::FunctionRef::new("echo");
     let timeout = Duration::from_secs(30);
-    let function = Function { lambda, qualifier: None, payload_is_event: false, streams: false, timeout };
+    let function = Function { lambda, qualifier: None, payload_is_event: false, streams: true, timeout };
     let mut table = Table::default();
     table.add("openfaas", FunctionKey::new("echo"), Arc::new(function));
     let mut keys = Keyring::default();
@@ -56,7 +78,7 @@ fn gateway(log: Lines) -> Gateway {
     Gateway {
         dialects: DIALECTS,
         rules: Arc::new(LiveRules::new(Rules { table, keys })),
-        backend: Arc::new(Silent),
+        backend: Arc::new(backend),
         buffers: BufferBudget::new(1_000),
         limits: Limits::new(NonZeroU32::MIN),
         tokens: None,
@@ -68,7 +90,7 @@ fn gateway(log: Lines) -> Gateway {
 #[test]
 fn a_caller_who_goes_away_leaves_a_line() {
     let lines = Lines::default();
-    let gateway = gateway(lines.clone());
+    let gateway = gateway(lines.clone(), Silent);
     let request = Request::post("/function/echo")
         .header("authorization", "Bearer secret")
         .header("x-call-id", "call-7")
@@ -83,4 +105,32 @@ fn a_caller_who_goes_away_leaves_a_line() {
     let line = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert!(line.contains("function=echo key=erp mode=sync status=499 blame=caller"), "{line:?}");
     assert!(line.trim_end().ends_with("caller_id=call-7"), "{line:?}");
+}
+
+/// The line that a request leaves whose answer's body is dropped unread.
+fn line_of_an_unread_stream(method: &str, status: u16) -> String {
+    let lines = Lines::default();
+    let gateway = gateway(lines.clone(), Streaming { status });
+    let request = Request::builder()
+        .method(method)
+        .uri("/function/echo")
+        .header("authorization", "Bearer secret")
+        .body(Full::new(Bytes::new()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let response = runtime.block_on(gateway.serve(request.unwrap(), ([127, 0, 0, 1], 1).into()));
+    assert_eq!(response.status().as_u16(), status);
+    drop(response);
+    drop(gateway);
+    String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+}
+
+#[test]
+fn whoever_gets_no_body_has_not_gone_away() {
+    for (method, status) in [("HEAD", 200), ("GET", 204), ("GET", 304)] {
+        let line = line_of_an_unread_stream(method, status);
+        assert!(line.contains(&format!("status={status} ")), "{line:?}");
+        assert!(!line.contains("blame=caller"), "{method} {status}: {line:?}");
+    }
+    let line = line_of_an_unread_stream("GET", 200);
+    assert!(line.contains("status=200 blame=caller"), "{line:?}");
 }

@@ -12,7 +12,11 @@ use crate::{answer::Lost, event_stream::EventStream, url::Pieces};
 
 /// The body of an answer.
 #[derive(Debug)]
-pub struct Body(Source);
+pub struct Body {
+    source: Source,
+    /// It breaks off, which has not been said.
+    is_broken: bool,
+}
 
 #[derive(Debug)]
 enum Source {
@@ -29,12 +33,16 @@ enum Source {
 pub struct BrokenOff;
 
 impl Body {
+    fn of(source: Source) -> Self {
+        Self { source, is_broken: false }
+    }
+
     pub(crate) fn event_stream(stream: EventStream) -> Self {
-        Self(Source::EventStream(Box::new(stream)))
+        Self::of(Source::EventStream(Box::new(stream)))
     }
 
     pub(crate) fn pieces(pieces: Pieces) -> Self {
-        Self(Source::Pieces(Box::new(pieces)))
+        Self::of(Source::Pieces(Box::new(pieces)))
     }
 
     /// The bytes, where all of them are here.
@@ -42,16 +50,16 @@ impl Body {
     /// # Errors
     /// They come as they are made.
     pub fn into_whole(self) -> Result<Bytes, Self> {
-        match self.0 {
+        match self.source {
             Source::Whole(bytes) => Ok(bytes),
-            Source::EventStream(_) | Source::Pieces(_) => Err(self),
+            source @ (Source::EventStream(_) | Source::Pieces(_)) => Err(Self { source, ..self }),
         }
     }
 }
 
 impl<T: Into<Bytes>> From<T> for Body {
     fn from(bytes: T) -> Self {
-        Self(Source::Whole(bytes.into()))
+        Self::of(Source::Whole(bytes.into()))
     }
 }
 
@@ -63,24 +71,36 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        let bytes = match &mut self.0 {
+        if self.is_broken {
+            return Poll::Ready(Some(Err(BrokenOff)));
+        }
+        let bytes = match &mut self.source {
             Source::Whole(rest) if rest.is_empty() => None,
             Source::Whole(rest) => Some(Ok(std::mem::take(rest))),
             Source::EventStream(stream) => ready!(stream.poll_next(cx)),
             Source::Pieces(pieces) => ready!(pieces.poll_next(cx)),
         };
-        Poll::Ready(bytes.map(|bytes| bytes.map(Frame::data).map_err(|Lost| BrokenOff)))
+        match bytes {
+            None => Poll::Ready(None),
+            Some(Ok(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Some(Err(Lost)) => {
+                // hyper, told of it, drops what it has not written, the head too. So it is let write first.
+                self.is_broken = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.source {
             Source::Whole(rest) => rest.is_empty(),
             Source::EventStream(_) | Source::Pieces(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.source {
             Source::Whole(rest) => SizeHint::with_exact(rest.len() as u64),
             Source::EventStream(_) | Source::Pieces(_) => SizeHint::default(),
         }
