@@ -8,6 +8,7 @@ With words on the command line, only the clients of those names. Standard librar
 import contextlib
 import os
 import pathlib
+import queue
 import secrets
 import shutil
 import signal
@@ -26,9 +27,9 @@ GATEWAY = "http://127.0.0.1:8080"
 LAMBDA = "http://127.0.0.1:9000"
 STRICT_LAMBDA = "http://127.0.0.1:9001"
 STRICT = ["lambda", "--require-signatures", "--listen", STRICT_LAMBDA.removeprefix("http://")]
-STREAMS_GATEWAY = "http://127.0.0.1:8180"
-STREAMS_LAMBDA = "http://127.0.0.1:9100"
-STREAMS = ["dev", "--template", "tests/functions/streams.yaml", "--no-watch", "--admin-listen", "127.0.0.1:9180",
+STREAMS_GATEWAY = "http://127.0.0.1:18080"
+STREAMS_LAMBDA = "http://127.0.0.1:19000"
+STREAMS = ["dev", "--template", "tests/functions/streams.yaml", "--no-watch", "--admin-listen", "127.0.0.1:19080",
            "--listen", STREAMS_GATEWAY.removeprefix("http://"), "--lambda-listen", STREAMS_LAMBDA.removeprefix("http://")]
 READY_SECONDS = 600
 CLIENT_SECONDS = 900
@@ -165,17 +166,21 @@ def running(verb, environment):
     """Starts `stayput` with this verb, goes on once it has said that it is ready, and ends it afterwards."""
     stayput = subprocess.Popen([str(ROOT / "target/debug/stayput"), *verb, "--data-dir", str(PLACE / "data")],
                                cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-    ready = threading.Event()
+    is_ready = queue.Queue()
 
     def watch():
         for line in stayput.stdout:
             print(f"{verb[0]} | {line}", end="", flush=True)
             if line.startswith("ready"):
-                ready.set()
-        ready.set()
+                is_ready.put(True)
+        is_ready.put(False)
 
     threading.Thread(target=watch, daemon=True).start()
-    if not ready.wait(READY_SECONDS) or stayput.poll() is not None:
+    try:
+        began = is_ready.get(timeout=READY_SECONDS)
+    except queue.Empty:
+        began = False
+    if not began:
         stayput.kill()
         sys.exit(f"`stayput {verb[0]}` did not get ready")
     try:
@@ -188,7 +193,7 @@ def running(verb, environment):
 def run(name, command, environment):
     """Runs one client; its `ok` and `FAIL` lines are the result. A client that says nothing has failed."""
     try:
-        done = subprocess.run(command, env=environment, cwd=ROOT, text=True, timeout=CLIENT_SECONDS,
+        done = subprocess.run(command, env=environment, cwd=ROOT, text=True, errors="replace", timeout=CLIENT_SECONDS,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         lines, code = done.stdout.splitlines(), done.returncode
     except subprocess.TimeoutExpired as late:
