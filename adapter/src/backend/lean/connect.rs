@@ -57,13 +57,19 @@ async fn speak<S>(stream: S) -> io::Result<Sender>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    let mut http = http1::Builder::new();
+    http.max_buf_size(READ_BYTES);
+    let (sender, connection) = http.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
     tokio::spawn(async move {
         // Whatever breaks it is told to the call that uses it.
         let _told = connection.await;
     });
     Ok(sender)
 }
+
+/// The most that is read at a time, and the longest head of an answer. With hyper's own 400 KiB a stream's first byte waits for a
+/// millisecond behind what comes after it; with less than this, large answers cost more (`docs/performance.md`).
+const READ_BYTES: usize = 128 * 1024;
 
 /// Idle time before the kernel asks whether the other side is still there, and between its questions. Ours: under
 /// the 350 s after which AWS's network load balancers and NAT gateways forget a connection.
