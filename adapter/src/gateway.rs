@@ -4,35 +4,31 @@
 //! caller ─► Dialect::parse ─► admit ─► body ─► encode ─► LambdaBackend ─► decode ─► Dialect::render ─► caller
 //! ```
 //!
-//! Everything that can be decided from the head is decided before a body byte is read.
+//! Everything that can be decided from the head is decided before a body byte is read. What is between `encode` and
+//! `decode` is in [`ask`].
 
 use std::{
-    future::poll_fn,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header, request};
-use lambda_protocol::{invoke::X_AMZN_REQUEST_ID, quotas::SYNC_RESPONSE_BYTES};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use stayput_core::{
     Blame, Call, Dialect, Exchange, Invocation, Mode, Outcome, Rejection, RenderedBody,
     admission::{self, Admitted, Desk},
     dialect::Altair,
     limits::Limits,
     token::Tokens,
-    translate::{
-        self,
-        stream::{Beginning, Begun},
-    },
+    translate,
 };
 use uuid::Uuid;
 
 use crate::{
     acceptance::{Acceptance, Admittance, Pending},
     access_log::{Finished, NO_DIALECT, fit_for_a_log},
-    backend::{BackendError, LambdaBackend, ReplyBody},
+    backend::LambdaBackend,
     body::Body,
     buffer::{BufferBudget, Reservation, discard},
     ending::{Answering, Ending},
@@ -40,6 +36,10 @@ use crate::{
     telemetry::Telemetry,
     tokens::Endpoint,
 };
+
+mod ask;
+
+use ask::Reached;
 
 /// The gateway. Keeps no state of its own between requests.
 #[derive(Debug)]
@@ -215,35 +215,6 @@ impl Gateway {
         Ok((body, share.with_place(place)))
     }
 
-    /// Lambda's answer, understood. Only what has to be read is waited for: where the head says all, the payload may
-    /// still be arriving.
-    async fn ask(
-        &self,
-        invocation: &Invocation,
-        invoke: request::Parts,
-        payload: Bytes,
-    ) -> Result<Reached, Rejection> {
-        let limit = invocation.function.timeout;
-        let answer = async {
-            let reply = self.backend.call(invoke, payload).await.map_err(|error| unanswered(&error))?;
-            let lambda_id = reply.head.headers.get(X_AMZN_REQUEST_ID).cloned();
-            if translate::is_stream(invocation, &reply.head) {
-                let (outcome, body) = begin(invocation, reply.body).await?;
-                return Ok(Reached { outcome, body, lambda_id });
-            }
-            if let Some(outcome) = translate::decode_head(invocation, &reply.head) {
-                return Ok(Reached { outcome, body: Body::passing(reply.body), lambda_id });
-            }
-            let whole = reply.body.collect(SYNC_RESPONSE_BYTES).await.map_err(|error| unanswered(&error))?;
-            let whole = whole.ok_or(Rejection::AnswerTooLarge { limit: SYNC_RESPONSE_BYTES })?;
-            let (outcome, body) = translate::decode(invocation, &reply.head, whole)?;
-            Ok(Reached { outcome, body: Body::whole(body), lambda_id })
-        };
-        tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
-            Err(Rejection::Deadline { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) })
-        })
-    }
-
     fn answer(
         &self,
         dialect: &'static dyn Dialect,
@@ -388,41 +359,6 @@ fn tell_operator(exchange: &Exchange<'_>, invocation: &Invocation, rejection: &R
     } else if rejection.blame() != Blame::Caller && !matches!(rejection, Rejection::Throttled { .. }) {
         tracing::warn!(%request_id, %function, cause = %rejection, "a call came to nothing");
     }
-}
-
-/// How a streamed answer begins; the rest of it is the body's to read.
-async fn begin(invocation: &Invocation, mut reply: ReplyBody) -> Result<(Outcome, Body), Rejection> {
-    let mut beginning = Beginning::of(invocation);
-    // Of a stream, a pause is the function's.
-    reply.may_pause_for(invocation.function.timeout);
-    while let Some(piece) = poll_fn(|cx| reply.poll_piece(cx)).await {
-        let mut input = piece.map_err(|error| unanswered(&error))?;
-        if let Some(Begun { outcome, first, rest }) = beginning.read(&mut input)? {
-            let body = match rest {
-                Some(rest) => Body::streamed(first, input, rest, reply),
-                None => Body::whole(first),
-            };
-            return Ok((outcome, body));
-        }
-    }
-    Err(Rejection::AnswerLost)
-}
-
-/// What the caller gets to know of a call that Lambda did not answer; the operator is told the cause.
-fn unanswered(error: &BackendError) -> Rejection {
-    tracing::warn!(error = error as &dyn std::error::Error, "no answer from the Lambda service");
-    match error {
-        BackendError::Unreachable(_) | BackendError::NoCredentials => Rejection::Unreachable,
-        BackendError::Broken(_) | BackendError::Stalled => Rejection::AnswerLost,
-    }
-}
-
-/// What came back from Lambda.
-struct Reached {
-    outcome: Outcome,
-    body: Body,
-    /// Lambda's own id of the call.
-    lambda_id: Option<HeaderValue>,
 }
 
 /// What came back from the function.

@@ -8,6 +8,7 @@ use std::{
     task::{Context, Waker},
 };
 
+use http::request;
 use http_body_util::Full;
 use lambda_protocol::event_stream::{EVENT_STREAM, payload_chunk};
 use stayput_core::{
@@ -19,7 +20,7 @@ use stayput_core::{
 use super::*;
 use crate::{
     access_log::AccessLog,
-    backend::{BackendFuture, Reply},
+    backend::{BackendFuture, Reply, ReplyBody},
     config::LogFormat,
     metrics::Metrics,
     rules::Rules,
