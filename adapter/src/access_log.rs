@@ -101,19 +101,30 @@ impl AccessLog {
     /// # Errors
     /// The thread cannot be started.
     pub fn start(format: LogFormat, mut out: impl Write + Send + 'static) -> std::io::Result<Self> {
+        let mut log = Self::unattended(format);
+        let writing = Arc::clone(&log.shared);
+        let thread = std::thread::Builder::new().name("access-log".to_owned());
+        log.writer = Some(thread.spawn(move || writing.write_to(&mut out))?);
+        Ok(log)
+    }
+
+    /// Writes only what it is told to write, [then](Self::write_now): for a process that is stopped between two requests.
+    pub fn unattended(format: LogFormat) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let shared = Arc::new(Shared {
+        let shared = Shared {
             buffers: (0..threads).map(|_| Apart::default()).collect(),
             room: MAX_PENDING_BYTES / threads,
             called: AtomicBool::new(false),
             closed: Mutex::new(false),
             call: Condvar::new(),
             dropped: AtomicU64::new(0),
-        });
-        let writing = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("access-log".to_owned());
-        let writer = thread.spawn(move || writing.write_to(&mut out))?;
-        Ok(Self { shared, format, writer: Some(writer) })
+        };
+        Self { shared: Arc::new(shared), format, writer: None }
+    }
+
+    /// Writes what has been recorded, in the thread that asks.
+    pub fn write_now(&self, out: &mut impl Write) {
+        self.shared.write_out(&mut Vec::new(), out);
     }
 
     /// Never waits for the writer.
@@ -165,22 +176,27 @@ impl Shared {
             let closed = self.wait();
             // From here on whoever appends calls again.
             self.called.store(false, Ordering::Release);
-            let mut dropped = 0;
-            for Apart(buffer) in &self.buffers {
-                let mut buffer = lock(buffer);
-                std::mem::swap(&mut buffer.lines, &mut lines);
-                dropped += std::mem::take(&mut buffer.dropped);
-                drop(buffer);
-                // A log that cannot be written must not end the service; there is nowhere left to say so.
-                let _lost = out.write_all(&lines);
-                lines.clear();
-            }
-            if dropped > 0 {
-                tracing::warn!(lines = dropped, "the access log could not keep up; lines were dropped");
-            }
+            self.write_out(&mut lines, out);
             if closed {
                 return;
             }
+        }
+    }
+
+    /// `lines` is empty, before and after.
+    fn write_out(&self, lines: &mut Vec<u8>, out: &mut impl Write) {
+        let mut dropped = 0;
+        for Apart(buffer) in &self.buffers {
+            let mut buffer = lock(buffer);
+            std::mem::swap(&mut buffer.lines, lines);
+            dropped += std::mem::take(&mut buffer.dropped);
+            drop(buffer);
+            // A log that cannot be written must not end the service; there is nowhere left to say so.
+            let _lost = out.write_all(lines);
+            lines.clear();
+        }
+        if dropped > 0 {
+            tracing::warn!(lines = dropped, "the access log could not keep up; lines were dropped");
         }
     }
 

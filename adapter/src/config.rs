@@ -138,7 +138,7 @@ impl Config {
             callback.check_queues(&values, &mut mistakes);
         }
         let rows = raw.map(|raw| {
-            let table = function::table(&raw.functions, &mut mistakes);
+            let table = function::table(&raw.functions, &sources.variables, &mut mistakes);
             let keys = key::rows(&raw.keys, &table, &mut mistakes);
             Rows { table, keys }
         });

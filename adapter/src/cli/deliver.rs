@@ -72,7 +72,7 @@ impl Deliver {
         let keys = keys(&config)?;
         let _level_stays = logging::start(&config.gateway)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        if std::env::var_os(RUNTIME_API).is_some() {
+        if is_run_by_lambda() {
             return runtime.block_on(run_by_lambda(&config, keys));
         }
         runtime.block_on(run(&config, keys, json))
@@ -174,6 +174,11 @@ async fn run_by_lambda(config: &Config, keys: SealingKeys) -> Result<Exit, Failu
         () = account.upkeep() => {}
     }
     Ok(Exit::Done)
+}
+
+/// Is this process a function's?
+pub(super) fn is_run_by_lambda() -> bool {
+    std::env::var_os(RUNTIME_API).is_some()
 }
 
 /// Set where Lambda runs the program.

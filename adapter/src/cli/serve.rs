@@ -7,9 +7,12 @@ use serde_json::json;
 use stayput_core::admission::Asynchronous;
 use tokio::task::JoinSet;
 
+mod by_lambda;
+
 use super::{
     Exit, Failure,
     callbacks::Callbacks,
+    deliver::is_run_by_lambda,
     embedded::shown_url,
     following::{Following, Source},
     listeners::{self, bind},
@@ -34,7 +37,7 @@ use crate::{
 /// Stand in front of AWS Lambda: the gateway alone, for production
 ///
 /// Functions and keys are those of the configuration file. Region, credentials and endpoint are found as every AWS
-/// SDK finds them.
+/// SDK finds them. Run by Lambda, as a function whose handler is `serve`, it answers what comes to the function's URL.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  stayput serve --config stayput.toml --listen 0.0.0.0:8080")]
 pub(super) struct Serve {
@@ -62,6 +65,9 @@ impl Serve {
         let set_level = logging::start(&config.gateway)?;
         // The workers have runtimes of their own; this one serves the admin listener and waits for signals.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        if is_run_by_lambda() {
+            return runtime.block_on(by_lambda::run(&config, rules));
+        }
         runtime.block_on(run(config, rules, source, set_level, json))
     }
 }

@@ -13,16 +13,17 @@ use stayput_core::{
 };
 
 use super::{
+    PREFIX,
     mistake::{Mistakes, Written, quoted},
     quantity,
     raw::RawFunction,
 };
 
-/// The table that the rows describe.
-pub(super) fn table(rows: &[RawFunction], mistakes: &mut Mistakes) -> Table {
+/// The table that the rows describe. `variables`: those of the environment that a row may name.
+pub(super) fn table(rows: &[RawFunction], variables: &[(String, String)], mistakes: &mut Mistakes) -> Table {
     let mut table = Table::default();
     for row in rows {
-        let function = function(row, mistakes).map(Arc::new);
+        let function = function(row, variables, mistakes).map(Arc::new);
         if row.names.is_empty() {
             mistakes.at(&row.origin, "no dialect names this function; add a name, e.g. stedi = \"name\"");
         }
@@ -50,8 +51,8 @@ pub(super) fn reachable_key(dialect: &dyn Dialect, name: &str) -> Option<Functio
     call.function.as_str().eq_ignore_ascii_case(name).then_some(call.function)
 }
 
-fn function(row: &RawFunction, mistakes: &mut Mistakes) -> Option<Function> {
-    let lambda = lambda(row, mistakes);
+fn function(row: &RawFunction, variables: &[(String, String)], mistakes: &mut Mistakes) -> Option<Function> {
+    let lambda = lambda(row, variables, mistakes);
     let qualifier = qualifier(row, lambda.as_ref(), mistakes);
     let payload_is_event = payload_is_event(row.payload.as_ref(), mistakes);
     let timeout = timeout(row.timeout.as_ref(), mistakes);
@@ -62,12 +63,26 @@ fn function(row: &RawFunction, mistakes: &mut Mistakes) -> Option<Function> {
     Some(Function { lambda: lambda?, qualifier, payload_is_event, streams, timeout })
 }
 
-fn lambda(row: &RawFunction, mistakes: &mut Mistakes) -> Option<FunctionRef> {
+/// A name or ARN as it is, or `${STAYPUT_…}`: the value of that variable, as whoever deploys hands in what CloudFormation has
+/// called the function.
+fn lambda(row: &RawFunction, variables: &[(String, String)], mistakes: &mut Mistakes) -> Option<FunctionRef> {
     let Some(written) = &row.lambda else {
         mistakes.at(&row.origin, "lambda is missing; write lambda = \"name or ARN of the Lambda function\"");
         return None;
     };
-    let parsed = FunctionRef::parse(&written.text);
+    let text = match written.text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
+        None => &written.text,
+        Some(name) => match variables.iter().find(|(variable, _)| variable == name) {
+            Some((_, value)) => value,
+            None => {
+                let known =
+                    if name.starts_with(PREFIX) { "is not set" } else { "does not begin with STAYPUT_" };
+                mistakes.add(written.mistake(format!("the variable {name} {known}")));
+                return None;
+            }
+        },
+    };
+    let parsed = FunctionRef::parse(text);
     parsed.map_err(|error| mistakes.add(written.mistake(error.message))).ok()
 }
 

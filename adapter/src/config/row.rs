@@ -18,7 +18,11 @@ pub(super) struct Field {
 /// Of a `[[function]]` row.
 pub(super) fn function() -> Vec<Field> {
     let mut fields = vec![
-        required("lambda", "Name or ARN of the Lambda function.", Shape::Text),
+        required(
+            "lambda",
+            "Name or ARN of the Lambda function, or ${STAYPUT_…}: the variable that has it.",
+            Shape::Text,
+        ),
         field("qualifier", "Version or alias of the Lambda function.", Shape::Text),
         field(
             "payload",

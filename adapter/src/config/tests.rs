@@ -249,6 +249,30 @@ fn a_function_needs_a_lambda_and_a_name() {
 }
 
 #[test]
+fn a_functions_name_may_be_in_the_environment() {
+    let with = |variables: &[(&str, &str)], lambda: &str| {
+        let text = format!("[[function]]\nlambda = \"{lambda}\"\nstedi = \"echo\"\n");
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let checked = Config::check(&Sources {
+            variables: variables.iter().map(own).collect(),
+            file: Some(SourceFile { name: "stayput.toml".to_owned(), text }),
+            ..Sources::default()
+        });
+        checked.map_err(|mistakes| mistakes.to_string()).map(|config| {
+            let rows = config.rows.unwrap();
+            rows.table.rows().next().unwrap().2.lambda.to_string()
+        })
+    };
+    let set = [("STAYPUT_FN_ECHO", "stack-Echo-1AB")];
+    assert_eq!(with(&set, "${STAYPUT_FN_ECHO}").as_deref(), Ok("stack-Echo-1AB"));
+    let missing = with(&[], "${STAYPUT_FN_ECHO}").unwrap_err();
+    assert!(missing.ends_with("lambda: the variable STAYPUT_FN_ECHO is not set"), "{missing}");
+    let foreign = with(&[("HOME", "/root")], "${HOME_DIR}").unwrap_err();
+    assert!(foreign.ends_with("lambda: the variable HOME_DIR does not begin with STAYPUT_"), "{foreign}");
+    assert!(with(&[("STAYPUT_FN_ECHO", "a b")], "${STAYPUT_FN_ECHO}").is_err());
+}
+
+#[test]
 fn a_name_that_no_caller_can_write_is_a_mistake() {
     check(
         "[[function]]\nlambda = \"f\"\nstedi = \"a/b\"\naltair = [\"dev/ok\", \"spaceless\"]\neywa = \"echo\"\nopenfaas = \"a b\"\n",

@@ -1,0 +1,159 @@
+//! The gateway as a Lambda function behind a function URL: the same gateway, whose callers come in as events and whose answers
+//! go out as streams.
+//!
+//! There is no admin listener, as nobody could reach it, and nothing is left to be done after an answer: Lambda stops the
+//! process in that moment, and perhaps for good.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http::Request;
+use http_body::{Body as _, Frame};
+use http_body_util::Full;
+use stayput_core::{
+    DIALECTS,
+    admission::Asynchronous,
+    limits::Limits,
+    token::{SealingKeys, Tokens},
+};
+use stayput_runtime::{Error, SourceIp};
+
+use super::{Callbacks, Failure, unreachable};
+use crate::{
+    acceptance::Acceptance,
+    access_log::AccessLog,
+    aws::Account,
+    body::Body,
+    buffer::BufferBudget,
+    cli::Exit,
+    config::{Config, GATEWAY_KEY},
+    gateway::Gateway,
+    ledger::Ledger,
+    metrics::Metrics,
+    rules::{LiveRules, Rules},
+    telemetry::Telemetry,
+    tokens::sealing,
+};
+
+/// Answers events until Lambda has no more.
+///
+/// # Errors
+/// Neither AWS nor Lambda's Runtime API can be talked to.
+pub(super) async fn run(config: &Config, rules: Rules) -> Result<Exit, Failure> {
+    let keys = sealing::shared(GATEWAY_KEY.from_environment()?.as_ref(), config.gateway.key_file.as_deref())?;
+    let account = Account::find(&config.aws).await.map_err(|cause| unreachable(&cause))?;
+    let gateway = gateway(config, rules, keys, &account).await?;
+    let handler = async |request: Request<Bytes>, _: stayput_runtime::Context| {
+        let peer = peer(&request);
+        let response = gateway.serve(request.map(Full::new), peer).await;
+        let log = Arc::clone(&gateway.telemetry.log);
+        Ok::<_, Error>(response.map(|body| Pieces { body: Some(body), log }))
+    };
+    tokio::select! {
+        served = stayput_runtime::serve_http_stream(handler) => {
+            served.map_err(|cause| Failure::unreachable("Lambda cannot be talked to").because(&cause))?;
+        }
+        () = account.upkeep() => {}
+    }
+    Ok(Exit::Done)
+}
+
+async fn gateway(
+    config: &Config,
+    rules: Rules,
+    keys: Option<SealingKeys>,
+    account: &Account,
+) -> Result<Gateway, Failure> {
+    let log = AccessLog::unattended(config.gateway.log_format);
+    let telemetry = Telemetry::new(Arc::new(Metrics::new(&rules.table)), Arc::new(log));
+    let (backend, _) = account.lambda().await.map_err(|cause| unreachable(&cause))?;
+    // Without either, nothing would be remembered from one environment to the next.
+    let shared = config.aws.ledger.as_ref().zip(keys.clone());
+    let acceptance = match shared {
+        Some((table, keys)) => Some(acceptance(config, table, keys, account, &telemetry).await?),
+        None => None,
+    };
+    Ok(Gateway {
+        dialects: DIALECTS,
+        rules: LiveRules::new(rules).into(),
+        backend,
+        buffers: BufferBudget::new(config.gateway.buffered_bytes),
+        limits: Limits::new(config.gateway.concurrency),
+        tokens: keys.map(Tokens::new),
+        acceptance,
+        telemetry,
+    })
+}
+
+async fn acceptance(
+    config: &Config,
+    table: &str,
+    keys: SealingKeys,
+    account: &Account,
+    telemetry: &Telemetry,
+) -> Result<Acceptance, Failure> {
+    let ledger = Ledger::new(Arc::new(account.table(table).await.map_err(|cause| unreachable(&cause))?));
+    let figures = telemetry.metrics.callbacks.clone();
+    let callbacks = Callbacks::find(account, &config.callback, ledger.clone(), keys.clone(), figures).await;
+    let callbacks = callbacks.map_err(|cause| unreachable(&cause))?;
+    let rules = match callbacks {
+        Some(_) => config.callback.rules(config.callback.policy(), std::collections::BTreeSet::new()),
+        None => Asynchronous { callbacks: None, ..Asynchronous::default() },
+    };
+    Ok(Acceptance { rules, keys, ledger, patience: Some(config.callback.outcome_after) })
+}
+
+/// Whoever has called the function's URL.
+fn peer(request: &Request<Bytes>) -> SocketAddr {
+    let told = request.extensions().get::<SourceIp>().and_then(|ip| ip.0.parse().ok());
+    SocketAddr::new(told.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), 0)
+}
+
+/// An answer's body as the runtime takes it. The request's line in the log is written before its end is told.
+struct Pieces {
+    /// `None`: its end has come.
+    body: Option<Body>,
+    log: Arc<AccessLog>,
+}
+
+impl Pieces {
+    fn end(&mut self) {
+        // The body first: a stream's line is made when it goes.
+        if self.body.take().is_some() {
+            self.log.write_now(&mut io::stderr());
+        }
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Stream for Pieces {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            let Some(body) = &mut self.body else { return Poll::Ready(None) };
+            let frame = ready!(Pin::new(body).poll_frame(cx));
+            match frame.map(|frame| frame.map(Frame::into_data)) {
+                None => self.end(),
+                Some(Ok(Ok(bytes))) => return Poll::Ready(Some(Ok(bytes))),
+                Some(Ok(Err(_trailers))) => {}
+                Some(Err(cut)) => {
+                    self.end();
+                    return Poll::Ready(Some(Err(cut.into())));
+                }
+            }
+        }
+    }
+}
