@@ -16,6 +16,7 @@ mod credentials;
 mod dynamodb;
 mod endpoint;
 mod json;
+mod kept_text;
 mod logs;
 mod sqs;
 
@@ -23,6 +24,7 @@ pub use account::{Account, SetupError};
 pub use dynamodb::DynamoTable;
 pub use endpoint::EndpointError;
 pub use json::ServiceError;
+pub use kept_text::{KeptText, KeptTextError};
 pub use logs::{CloudWatchLogs, Line};
 pub use sqs::{LONG_POLL, MAX_BATCH, MAX_VISIBILITY, Message, Sqs, Tally};
 

@@ -4,6 +4,8 @@ use clap::{Parser, Subcommand};
 
 mod admin;
 #[cfg(feature = "aws")]
+mod by_lambda;
+#[cfg(feature = "aws")]
 mod callbacks;
 mod check_config;
 mod client;

@@ -155,7 +155,15 @@ impl Sources {
     /// # Errors
     /// A named file that cannot be read.
     pub fn gather(file: Option<&Path>, flags: Vec<Flag>) -> Result<Self, ConfigError> {
-        let variables: Vec<_> = std::env::vars_os()
+        let named = named_file(file);
+        let usual = || Some(PathBuf::from(USUAL_FILE)).filter(|path| path.exists());
+        let file = named.or_else(usual).map(|path| read_file(&path)).transpose()?;
+        Ok(Self { file, ..Self::without_file(flags) })
+    }
+
+    /// Flags and environment alone.
+    pub fn without_file(flags: Vec<Flag>) -> Self {
+        let variables = std::env::vars_os()
             .filter_map(|(name, value)| {
                 Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
             })
@@ -163,10 +171,7 @@ impl Sources {
                 name.starts_with(PREFIX) && DEV_KEY.variable != name && GATEWAY_KEY.variable != name
             })
             .collect();
-        let named = named_file(file);
-        let usual = || Some(PathBuf::from(USUAL_FILE)).filter(|path| path.exists());
-        let file = named.or_else(usual).map(|path| read_file(&path)).transpose()?;
-        Ok(Self { flags, variables, file })
+        Self { flags, variables, file: None }
     }
 }
 

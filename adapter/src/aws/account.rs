@@ -111,7 +111,7 @@ impl Account {
     }
 
     /// A service that is called `word` by its hosts and in signatures, and `service_id` by the SDK.
-    async fn other(&self, service_id: &str, word: &'static str) -> Result<Lean, SetupError> {
+    pub(super) async fn other(&self, service_id: &str, word: &'static str) -> Result<Lean, SetupError> {
         let config = sdk_config(&AwsSettings { endpoint: None, ..self.settings.clone() }).await;
         let origin = endpoint::of_other(&config, service_id, word).await?;
         self.client(signed(word), origin)

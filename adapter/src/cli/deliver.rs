@@ -13,6 +13,7 @@ use stayput_runtime::{Context, Error};
 
 use super::{
     Exit, Failure,
+    by_lambda::{Beginning, is_run_by_lambda},
     callbacks::Callbacks,
     embedded::shown_url,
     listeners::bind,
@@ -24,7 +25,7 @@ use super::{
 use crate::{
     admin::{self, Admin, Readiness},
     aws::{Account, SetupError},
-    config::{Config, GATEWAY_KEY},
+    config::{Config, Flag, GATEWAY_KEY},
     deliverer::{Batch, BatchAnswer, Removal},
     ledger::Ledger,
     metrics::{Levels, Metrics},
@@ -68,20 +69,23 @@ impl Deliver {
             ("gateway", "admin_listen", "--admin-listen", self.admin_listen),
             ("aws", "region", "--region", self.region),
         ]);
-        let config = self.config.load([own, self.log.flags()].concat())?;
-        let keys = keys(&config)?;
-        let _level_stays = logging::start(&config.gateway)?;
+        let flags = [own, self.log.flags()].concat();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         if is_run_by_lambda() {
-            return runtime.block_on(run_by_lambda(&config, keys));
+            return runtime.block_on(run_by_lambda(&self.config, flags));
         }
+        let config = self.config.load(flags)?;
+        let given =
+            sealing::shared(GATEWAY_KEY.from_environment()?.as_ref(), config.gateway.key_file.as_deref())?;
+        let keys = check(&config, given)?;
+        let _level_stays = logging::start(&config.gateway)?;
         runtime.block_on(run(&config, keys, json))
     }
 }
 
 /// # Errors
 /// The settings do not say all that it takes.
-fn keys(config: &Config) -> Result<SealingKeys, Failure> {
+fn check(config: &Config, given: Option<SealingKeys>) -> Result<SealingKeys, Failure> {
     let missing =
         |what| Err(Failure::usage(format_args!("{what}, as the gateway that promises callbacks has it")));
     if config.callback.queue.is_none() {
@@ -90,8 +94,7 @@ fn keys(config: &Config) -> Result<SealingKeys, Failure> {
     if config.aws.ledger.is_none() {
         return missing("set aws.ledger; a gateway without it delivers itself");
     }
-    let keys = sealing::shared(GATEWAY_KEY.from_environment()?.as_ref(), config.gateway.key_file.as_deref())?;
-    match keys {
+    match given {
         Some(keys) => Ok(keys),
         None => missing("set STAYPUT_GATEWAY_KEY or gateway.key_file"),
     }
@@ -102,17 +105,29 @@ async fn find(
     keys: SealingKeys,
     metrics: &Metrics,
 ) -> Result<(Account, Callbacks), Failure> {
+    let account = Account::find(&config.aws).await.map_err(|cause| unreachable(&cause))?;
+    let callbacks = callbacks(config, keys, metrics, &account).await?;
+    Ok((account, callbacks))
+}
+
+async fn callbacks(
+    config: &Config,
+    keys: SealingKeys,
+    metrics: &Metrics,
+    account: &Account,
+) -> Result<Callbacks, Failure> {
     let found = async {
-        let account = Account::find(&config.aws).await?;
         let table = account.table(config.aws.ledger.as_deref().unwrap_or_default()).await?;
         let ledger = Ledger::new(Arc::new(table));
         let callbacks =
-            Callbacks::find(&account, &config.callback, ledger, keys, metrics.callbacks.clone()).await?;
-        Ok((account, callbacks.expect("the settings name a queue")))
+            Callbacks::find(account, &config.callback, ledger, keys, metrics.callbacks.clone()).await?;
+        Ok(callbacks.expect("the settings name a queue"))
     };
-    found.await.map_err(|cause: SetupError| {
-        Failure::unreachable("queues and table cannot be reached").because(&cause)
-    })
+    found.await.map_err(|cause: SetupError| unreachable(&cause))
+}
+
+fn unreachable(cause: &SetupError) -> Failure {
+    Failure::unreachable("queues and table cannot be reached").because(cause)
 }
 
 async fn run(config: &Config, keys: SealingKeys, json: bool) -> Result<Exit, Failure> {
@@ -154,9 +169,12 @@ async fn run(config: &Config, keys: SealingKeys, json: bool) -> Result<Exit, Fai
     Ok(Exit::Done)
 }
 
-async fn run_by_lambda(config: &Config, keys: SealingKeys) -> Result<Exit, Failure> {
+async fn run_by_lambda(options: &ConfigOptions, flags: Vec<Flag>) -> Result<Exit, Failure> {
+    let Beginning { config, account, keys } = Beginning::find(options, flags).await?;
+    let keys = check(&config, keys)?;
+    let _level_stays = logging::start(&config.gateway)?;
     let metrics = Metrics::new(&Table::default());
-    let (account, callbacks) = find(config, keys, &metrics).await?;
+    let callbacks = callbacks(&config, keys, &metrics, &account).await?;
     let (deliverer, sweeper) = (Arc::new(callbacks.deliverer(Removal::Lambdas)), callbacks.sweeper());
     let handler = async |event: Event, _: Context| -> Result<BatchAnswer, Error> {
         match event {
@@ -175,11 +193,3 @@ async fn run_by_lambda(config: &Config, keys: SealingKeys) -> Result<Exit, Failu
     }
     Ok(Exit::Done)
 }
-
-/// Is this process a function's?
-pub(super) fn is_run_by_lambda() -> bool {
-    std::env::var_os(RUNTIME_API).is_some()
-}
-
-/// Set where Lambda runs the program.
-const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";

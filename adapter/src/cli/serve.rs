@@ -7,12 +7,12 @@ use serde_json::json;
 use stayput_core::admission::Asynchronous;
 use tokio::task::JoinSet;
 
-mod by_lambda;
+mod function;
 
 use super::{
     Exit, Failure,
+    by_lambda::is_run_by_lambda,
     callbacks::Callbacks,
-    deliver::is_run_by_lambda,
     embedded::shown_url,
     following::{Following, Source},
     listeners::{self, bind},
@@ -54,20 +54,14 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self, json: bool) -> Result<Exit, Failure> {
         let flags = [self.gateway.flags(), self.aws.flags(), self.service.flags()].concat();
-        let (mut config, source) = self.config.load_and_keep(flags)?;
-        let rules = config.rows.take().map(rules_of);
-        let rules = rules.filter(|rules| !rules.table.is_empty());
-        let Some(rules) = rules else {
-            return Err(Failure::usage(
-                "there is no function to serve; write [[function]] and [[key]] rows into stayput.toml",
-            ));
-        };
-        let set_level = logging::start(&config.gateway)?;
         // The workers have runtimes of their own; this one serves the admin listener and waits for signals.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         if is_run_by_lambda() {
-            return runtime.block_on(by_lambda::run(&config, rules));
+            return runtime.block_on(function::run(&self.config, flags));
         }
+        let (mut config, source) = self.config.load_and_keep(flags)?;
+        let rules = take_rules(&mut config)?;
+        let set_level = logging::start(&config.gateway)?;
         runtime.block_on(run(config, rules, source, set_level, json))
     }
 }
@@ -181,6 +175,15 @@ fn certificates(config: &Config) -> Result<Option<Arc<Certificates>>, Failure> {
 fn renewal(certificates: &Arc<Certificates>) -> Follower {
     let certificates = Arc::clone(certificates);
     Box::new(move |_| Ok(Box::new(certificates.read_again()?)))
+}
+
+/// # Errors
+/// There is nothing that could be called.
+fn take_rules(config: &mut Config) -> Result<Rules, Failure> {
+    let rules = config.rows.take().map(rules_of).filter(|rules| !rules.table.is_empty());
+    rules.ok_or_else(|| {
+        Failure::usage("there is no function to serve; write [[function]] and [[key]] rows into stayput.toml")
+    })
 }
 
 fn rules_of(rows: Rows) -> Rules {

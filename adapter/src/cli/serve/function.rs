@@ -25,31 +25,31 @@ use stayput_core::{
 };
 use stayput_runtime::{Error, SourceIp};
 
-use super::{Callbacks, Failure, unreachable};
+use super::{Callbacks, ConfigOptions, Failure, logging, take_rules, unreachable};
 use crate::{
     acceptance::Acceptance,
     access_log::AccessLog,
     aws::Account,
     body::Body,
     buffer::BufferBudget,
-    cli::Exit,
-    config::{Config, GATEWAY_KEY},
+    cli::{Exit, by_lambda::Beginning},
+    config::{Config, Flag},
     gateway::Gateway,
     ledger::Ledger,
     metrics::Metrics,
     rules::{LiveRules, Rules},
     telemetry::Telemetry,
-    tokens::sealing,
 };
 
 /// Answers events until Lambda has no more.
 ///
 /// # Errors
-/// Neither AWS nor Lambda's Runtime API can be talked to.
-pub(super) async fn run(config: &Config, rules: Rules) -> Result<Exit, Failure> {
-    let keys = sealing::shared(GATEWAY_KEY.from_environment()?.as_ref(), config.gateway.key_file.as_deref())?;
-    let account = Account::find(&config.aws).await.map_err(|cause| unreachable(&cause))?;
-    let gateway = gateway(config, rules, keys, &account).await?;
+/// What is wrong with the configuration; neither AWS nor Lambda's Runtime API can be talked to.
+pub(super) async fn run(options: &ConfigOptions, flags: Vec<Flag>) -> Result<Exit, Failure> {
+    let Beginning { mut config, account, keys } = Beginning::find(options, flags).await?;
+    let rules = take_rules(&mut config)?;
+    let _level_stays = logging::start(&config.gateway)?;
+    let gateway = gateway(&config, rules, keys, &account).await?;
     let handler = async |request: Request<Bytes>, _: stayput_runtime::Context| {
         let peer = peer(&request);
         let response = gateway.serve(request.map(Full::new), peer).await;
