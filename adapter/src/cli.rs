@@ -4,6 +4,8 @@ use clap::{Parser, Subcommand};
 
 mod admin;
 #[cfg(feature = "aws")]
+mod attach;
+#[cfg(feature = "aws")]
 mod by_lambda;
 #[cfg(feature = "aws")]
 mod callbacks;
@@ -66,6 +68,8 @@ enum Verb {
     Logs(logs::Logs),
     #[cfg(feature = "aws")]
     Functions(functions::Functions),
+    #[cfg(feature = "aws")]
+    Attach(attach::Attach),
     CheckConfig(check_config::CheckConfig),
     Completions(completions::Completions),
     Man(man::Man),
@@ -100,6 +104,8 @@ impl Cli {
             Verb::Logs(logs) => logs.run(self.json),
             #[cfg(feature = "aws")]
             Verb::Functions(functions) => functions.run(self.json),
+            #[cfg(feature = "aws")]
+            Verb::Attach(attach) => attach.run(self.json),
             Verb::CheckConfig(check) => check.run(self.json),
             Verb::Completions(completions) => completions.run(),
             Verb::Man(man) => man.run(),

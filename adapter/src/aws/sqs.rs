@@ -64,7 +64,7 @@ struct Send<'a> {
 #[serde(rename_all = "PascalCase")]
 struct Ask<'a> {
     queue_url: &'a str,
-    attribute_names: [&'static str; 2],
+    attribute_names: &'a [&'static str],
 }
 
 #[derive(Deserialize)]
@@ -133,11 +133,21 @@ impl Sqs {
     /// About how much is in it.
     pub async fn tally(&self) -> Result<Tally, ServiceError> {
         let names = [WAITING, LEASED];
+        let told = self.attributes(&names).await?;
+        let [waiting, leased] =
+            names.map(|name| told.get(name).and_then(|text| text.parse().ok()).unwrap_or_default());
+        Ok(Tally { waiting, leased })
+    }
+
+    /// As policies and destinations name it.
+    pub async fn arn(&self) -> Result<String, ServiceError> {
+        Ok(self.attributes(&[ARN]).await?.remove(ARN).unwrap_or_default())
+    }
+
+    async fn attributes(&self, names: &[&'static str]) -> Result<BTreeMap<String, String>, ServiceError> {
         let input = Ask { queue_url: &self.url, attribute_names: names };
         let told: Told = self.service.call("GetQueueAttributes", &input, ANSWER_LIMIT).await?;
-        let [waiting, leased] = names
-            .map(|name| told.attributes.get(name).and_then(|text| text.parse().ok()).unwrap_or_default());
-        Ok(Tally { waiting, leased })
+        Ok(told.attributes)
     }
 
     /// Puts a message, with texts beside its body.
@@ -164,6 +174,7 @@ pub const MAX_VISIBILITY: Duration = Duration::from_secs(12 * 3_600 - 60);
 /// Source: `GetQueueAttributes`.
 const WAITING: &str = "ApproximateNumberOfMessages";
 const LEASED: &str = "ApproximateNumberOfMessagesNotVisible";
+const ARN: &str = "QueueArn";
 
 /// Beside the waiting that was asked for.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);

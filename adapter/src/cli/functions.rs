@@ -90,7 +90,7 @@ async fn list(settings: &AwsSettings, named: &Names, states: bool) -> Result<Vec
     let mut pages = client.list_functions().into_paginator().send();
     let mut lines = Vec::new();
     while let Some(page) = in_time(pages.next()).await? {
-        let page = page.map_err(|error| refused(&error))?;
+        let page = page.map_err(|error| refused(&error, RIGHTS))?;
         lines.extend(page.functions.unwrap_or_default().into_iter().map(|found| Line::new(found, named)));
     }
     lines.sort_by(|one, other| one.name.cmp(&other.name));
@@ -104,17 +104,17 @@ async fn list(settings: &AwsSettings, named: &Names, states: bool) -> Result<Vec
 
 async fn state(client: &Client, name: &str) -> Result<Option<String>, Failure> {
     let asked = client.get_function_configuration().function_name(name).send();
-    let found = in_time(asked).await?.map_err(|error| refused(&error))?;
+    let found = in_time(asked).await?.map_err(|error| refused(&error, RIGHTS))?;
     Ok(found.state.map(|state| state.as_str().to_owned()))
 }
 
-async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, Failure> {
+pub(super) async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, Failure> {
     let waited = tokio::time::timeout(PATIENCE, answer).await;
     waited.map_err(|_| Failure::timed_out(format_args!("no answer from AWS within {} s", PATIENCE.as_secs())))
 }
 
-/// What is wrong, and whose move it is.
-fn refused<E>(error: &SdkError<E>) -> Failure
+/// What is wrong, and whose move it is; `rights`: what the call takes.
+pub(super) fn refused<E>(error: &SdkError<E>, rights: &str) -> Failure
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
@@ -125,13 +125,11 @@ where
     let code = refusal.code().unwrap_or("an unnamed error");
     let message = refusal.message().unwrap_or_default();
     let hint = match code {
-        "AccessDeniedException" => {
-            "; the credentials need lambda:ListFunctions and lambda:GetFunctionConfiguration"
-        }
+        "AccessDeniedException" => format!("; the credentials need {rights}"),
         "ExpiredTokenException" | "InvalidSignatureException" | "UnrecognizedClientException" => {
-            "; get fresh credentials, or look at AWS_PROFILE"
+            "; get fresh credentials, or look at AWS_PROFILE".to_owned()
         }
-        _ => "",
+        _ => String::new(),
     };
     Failure::unreachable(format_args!("AWS refuses: {code} {message}{hint}"))
 }
@@ -180,6 +178,8 @@ impl Line {
         ]
     }
 }
+
+const RIGHTS: &str = "lambda:ListFunctions and lambda:GetFunctionConfiguration";
 
 /// For one page of fifty, or one state. AWS answers within a second.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import http.client
 import http.server
+import io
 import json
 import logging
 import os
@@ -18,6 +19,7 @@ import tempfile
 import threading
 import time
 import urllib.parse
+import zipfile
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -58,6 +60,17 @@ Resources:
       Timeout: 60
       Environment:
         Variables: VARIABLES
+  Gateway:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: gateway
+      CodeUri: deliverer
+      Runtime: provided.al2023
+      Handler: serve
+      Timeout: 60
+      FunctionUrlConfig: {AuthType: NONE, InvokeMode: RESPONSE_STREAM}
+      Environment:
+        Variables: GATEWAYS
 """
 
 WORKS = """
@@ -157,14 +170,46 @@ def make_queues_and_table(endpoint):
     return sqs, dynamodb, urls
 
 
-def lay_out(shared):
-    """The working directory of all processes."""
+def lay_out(shared, endpoint):
+    """The working directory of all processes; what the gateway as a function is configured with is not in it."""
     (FOLDER / "code").mkdir()
     (FOLDER / "code/works.py").write_text(WORKS)
     (FOLDER / "deliverer").mkdir()
     (FOLDER / "deliverer/bootstrap").symlink_to(STAYPUT)
-    (FOLDER / "template.yaml").write_text(TEMPLATE.replace("VARIABLES", json.dumps(shared)))
-    (FOLDER / "serve.toml").write_text(CONFIG.replace("SHA256", hashlib.sha256(CALLER.encode()).hexdigest()))
+    gateways = {**shared, "STAYPUT_CONFIG": "ssm:/stayput/config", "STAYPUT_GATEWAY_KEY": "secretsmanager:stayput/key",
+                "AWS_ENDPOINT_URL_SSM": endpoint, "AWS_ENDPOINT_URL_SECRETS_MANAGER": endpoint}
+    template = TEMPLATE.replace("VARIABLES", json.dumps(shared)).replace("GATEWAYS", json.dumps(gateways))
+    (FOLDER / "template.yaml").write_text(template)
+    config = CONFIG.replace("SHA256", hashlib.sha256(CALLER.encode()).hexdigest())
+    (FOLDER / "serve.toml").write_text(config)
+    ssm, secrets_manager = (boto3.client(name, endpoint_url=endpoint) for name in ("ssm", "secretsmanager"))
+    ssm.put_parameter(Name="/stayput/config", Value=config, Type="SecureString")
+    secrets_manager.create_secret(Name="stayput/key", SecretString=shared["STAYPUT_GATEWAY_KEY"])
+
+
+def attach(environment, endpoint):
+    """A function of an account (moto's, which starts no process), before and after `stayput attach`."""
+    iam, functions = (boto3.client(name, endpoint_url=endpoint) for name in ("iam", "lambda"))
+    role = iam.create_role(RoleName="works", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("works.py", WORKS)
+    functions.create_function(FunctionName="works", Runtime="python3.12", Role=role, Handler="works.handler",
+                              Code={"ZipFile": code.getvalue()})
+
+    def run(*words):
+        told = subprocess.run([STAYPUT, "--json", "attach", "works", "--endpoint", endpoint, *words],
+                              env=environment, cwd=FOLDER, capture_output=True, text=True)
+        return [change["what"] for change in json.loads(told.stdout)["changes"]]
+
+    both = ["on success", "on failure"]
+    check("attach: shows what differs, and sets nothing", (run(), run()), (both, both))
+    check("attach: sets it", run("--apply"), both)
+    arn = "arn:aws:sqs:us-east-1:123456789012:callbacks"
+    config = functions.get_function_event_invoke_config(FunctionName="works")["DestinationConfig"]
+    check("attach: both ends go to the queue",
+          (config["OnSuccess"]["Destination"], config["OnFailure"]["Destination"]), (arn, arn))
+    check("attach: once set, nothing differs", run("--apply"), [])
 
 
 def dead(sqs, url):
@@ -245,7 +290,7 @@ def main():
     }
     environment = {**os.environ, **shared, "STAYPUT_ADMIN_LISTEN": "127.0.0.1:0", "STAYPUT_LISTEN": "127.0.0.1:0",
                    "STAYPUT_LAMBDA_SQS_ENDPOINT": endpoint, "STAYPUT_LAMBDA_WAIT_SCALE": "0.001"}
-    lay_out(shared)
+    lay_out(shared, endpoint)
     secret = subprocess.run([STAYPUT, "keys", "secret", "erp"], env=environment, cwd=FOLDER, capture_output=True,
                             text=True, check=True).stdout.strip()
 
@@ -254,13 +299,14 @@ def main():
         Webhook(secret).verify(body, headers, json_parse=False)
         return path, headers, body
 
+    attach(environment, endpoint)
     with contextlib.ExitStack() as stack:
         _, lambdas = stack.enter_context(running(["lambda", "--listen", "127.0.0.1:0", "--data-dir", "lambda"], environment))
         environment["AWS_ENDPOINT_URL_LAMBDA"] = lambdas["lambda"]
         _, gateway = stack.enter_context(running(["serve", "--config", "serve.toml", "--data-dir", "serve"], environment))
 
-        def call(path, headers, tag):
-            netloc = urllib.parse.urlsplit(gateway["gateway"]).netloc
+        def call(path, headers, tag, at=None):
+            netloc = urllib.parse.urlsplit(at or gateway["gateway"]).netloc
             connection = http.client.HTTPConnection(netloc, timeout=30)
             wanted = {"X-Callback-Url": f"http://127.0.0.1:{receiver.server_port}/{tag}"}
             connection.request("POST", path, "work", {**headers, **wanted})
@@ -287,6 +333,12 @@ def main():
                 told, headers, body = next_callback()
                 check(f"{dialect}: called back", (told, headers["x-function-status"], body),
                       (f"/204/{dialect}", "200", b"done: work"))
+            path = "/lambda-url/gateway/async-function/works"
+            status, headers = call(path, openfaas, "204/function", at=lambdas["lambda"])
+            check("the gateway as a function: accepted", status, 202)
+            told, posted, body = next_callback()
+            check("the gateway as a function: called back", (told, posted["webhook-id"], body),
+                  ("/204/function", headers["x-call-id"], b"done: work"))
             call("/async-function/works/raise", openfaas, "204/fault")
             told, headers, _ = next_callback()
             check("a fault: called back", (told, headers["x-function-status"]), ("/204/fault", "500"))
