@@ -5,7 +5,7 @@
 //! reserve, promise ─► Invoke ─► invoked ─► 202
 //! ```
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use sha2::{Digest, Sha256};
@@ -18,7 +18,10 @@ use stayput_core::{
 };
 use uuid::Uuid;
 
-use crate::ledger::{Decision, Ledger, LedgerError, Promise, Reservation};
+use crate::{
+    destinations::Destinations,
+    ledger::{Decision, Ledger, LedgerError, Promise, Reservation},
+};
 
 /// Takes asynchronous calls.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub struct Acceptance {
     /// How long after its acceptance a call's outcome should be here, where it can get lost on the way; `None`: here
     /// none can, and promises need no memory besides.
     pub patience: Option<Duration>,
+    /// `None`: whatever functions there are tell us how they end.
+    pub destinations: Option<Arc<dyn Destinations>>,
 }
 
 /// What was found of a call before it is invoked.
@@ -82,8 +87,8 @@ impl Acceptance {
     /// The promise of a callback, if one was asked for, as it goes into the event.
     ///
     /// # Errors
-    /// As [`Ticket::promise`]; or the system has no randomness.
-    pub fn promise(
+    /// As [`Ticket::promise`]; or the function does not tell how it ends, or the system has no randomness.
+    pub async fn promise(
         &self,
         dialect: &dyn Dialect,
         exchange: &Exchange<'_>,
@@ -91,6 +96,14 @@ impl Acceptance {
         invocation: &Invocation,
     ) -> Result<Option<String>, Rejection> {
         let Some(ticket) = Ticket::promise(dialect, exchange, call, invocation)? else { return Ok(None) };
+        let function = &invocation.function;
+        if let Some(destinations) = &self.destinations
+            && !destinations.lead_here(&function.lambda, function.qualifier.as_ref()).await
+        {
+            let (request_id, function) = (exchange.id, &function.lambda);
+            tracing::warn!(%request_id, %function, "no callback can be promised, as the function's destinations are not the callbacks' queue; see `stayput attach`");
+            return Err(Rejection::NotImplemented("callbacks are not set up for this function"));
+        }
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|error| {
             tracing::error!(%error, "the system has no randomness");

@@ -13,6 +13,7 @@ use crate::config::AwsSettings;
 
 mod account;
 mod credentials;
+mod destinations;
 mod dynamodb;
 mod endpoint;
 mod json;
@@ -21,6 +22,7 @@ mod logs;
 mod sqs;
 
 pub use account::{Account, SetupError};
+pub use destinations::EventInvokeConfigs;
 pub use dynamodb::DynamoTable;
 pub use endpoint::EndpointError;
 pub use json::ServiceError;

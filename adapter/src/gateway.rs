@@ -183,7 +183,7 @@ impl Gateway {
         let exchange = &Exchange { id, ..*exchange };
         let mut pending = Pending::of(reserved);
         let invoked = async {
-            let ticket = acceptance.promise(dialect, exchange, call, invocation)?;
+            let ticket = acceptance.promise(dialect, exchange, call, invocation).await?;
             let (invoke, payload) =
                 translate::encode(dialect, exchange, invocation, body, ticket.as_deref())?;
             acceptance.remember(exchange, ticket, &mut pending).await?;

@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod data_dir;
 pub mod deliverer;
+pub mod destinations;
 pub mod ending;
 pub mod events;
 #[cfg(feature = "aws")]

@@ -45,6 +45,7 @@ impl SocketGateway {
             keys: super::sealing_keys(),
             ledger: Ledger::new(Arc::new(remembered)),
             patience: Some(Duration::from_hours(7)),
+            destinations: None,
         };
         let gateway = Arc::new(Gateway {
             dialects,

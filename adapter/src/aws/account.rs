@@ -12,6 +12,7 @@ use aws_credential_types::provider::{SharedCredentialsProvider, error::Credentia
 
 use super::{
     credentials,
+    destinations::EventInvokeConfigs,
     dynamodb::DynamoTable,
     endpoint::{self, EndpointError},
     json::{JsonService, signed},
@@ -99,6 +100,15 @@ impl Account {
     pub async fn table(&self, name: &str) -> Result<DynamoTable, SetupError> {
         let client = self.other("DynamoDB", "dynamodb").await?;
         Ok(DynamoTable::new(JsonService::new(client, "DynamoDB_20120810"), name.to_owned()))
+    }
+
+    /// Where functions' destinations lead, seen from `queue`.
+    ///
+    /// # Errors
+    /// Lambda's endpoint is none.
+    pub async fn destinations(&self, queue: Arc<Sqs>) -> Result<EventInvokeConfigs, SetupError> {
+        let origin = endpoint::of_lambda(&self.config).await?;
+        Ok(EventInvokeConfigs::new(self.client(Service::lambda(), origin)?, queue))
     }
 
     /// What functions wrote.

@@ -13,6 +13,7 @@ use crate::{
     aws::{Account, CloudWatchLogs, SetupError, Sqs},
     config::CallbackSettings,
     deliverer::{Deliverer, Figures, Post, Removal, SqsRecords, ThisMachine},
+    destinations::Destinations,
     events::{Promises, View},
     ledger::Ledger,
     sweeper::Sweeper,
@@ -49,6 +50,14 @@ impl Callbacks {
         let dead_letters = Arc::new(account.queue(&dead_letters.to_string())?);
         let logs = Arc::new(account.logs().await?);
         Ok(Some(Self { queue, dead_letters, logs, ledger, settings: settings.clone(), keys, figures }))
+    }
+
+    /// Whose calls may be promised a callback.
+    ///
+    /// # Errors
+    /// Lambda's endpoint is none.
+    pub(super) async fn destinations(&self, account: &Account) -> Result<Arc<dyn Destinations>, SetupError> {
+        Ok(Arc::new(account.destinations(Arc::clone(&self.queue)).await?))
     }
 
     pub(super) fn deliverer(&self, removal: Removal) -> Deliverer {

@@ -112,6 +112,10 @@ async fn run(
     let callbacks =
         Callbacks::find(&account, &config.callback, ledger.clone(), sealing_keys.clone(), figures).await;
     let callbacks = callbacks.map_err(|cause| unreachable(&cause))?;
+    let destinations = match &callbacks {
+        Some(callbacks) => Some(callbacks.destinations(&account).await.map_err(|cause| unreachable(&cause))?),
+        None => None,
+    };
     station.acceptance = Some(Acceptance {
         rules: match &callbacks {
             Some(_) => config.callback.rules(config.callback.policy(), BTreeSet::new()),
@@ -120,6 +124,7 @@ async fn run(
         keys: sealing_keys,
         ledger,
         patience: Some(config.callback.outcome_after),
+        destinations,
     });
     if let Some(callbacks) = &callbacks {
         let _first = station.events.set(callbacks.view());

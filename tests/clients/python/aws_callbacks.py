@@ -21,6 +21,9 @@ import time
 import urllib.parse
 import zipfile
 
+# The embedded Lambda's account, so that its functions' destinations are moto's queues.
+os.environ["MOTO_ACCOUNT_ID"] = "000000000000"
+
 import boto3
 from moto.server import ThreadedMotoServer
 from standardwebhooks import Webhook
@@ -50,6 +53,13 @@ Resources:
         DestinationConfig:
           OnSuccess: {Type: SQS, Destination: "arn:aws:sqs:us-east-1:000000000000:callbacks"}
           OnFailure: {Type: SQS, Destination: "arn:aws:sqs:us-east-1:000000000000:callbacks"}
+  Silent:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: silent
+      CodeUri: code
+      Runtime: python3.12
+      Handler: works.handler
   Deliverer:
     Type: AWS::Serverless::Function
     Properties:
@@ -90,11 +100,15 @@ altair = "dev/works"
 eywa = "6a1e7f0c-30f5-5a3b-9f44-2f9d0a3d3c11"
 openfaas = "works"
 
+[[function]]
+lambda = "silent"
+openfaas = "silent"
+
 [[key]]
 label = "erp"
 sha256 = "SHA256"
 dialects = ["altair", "eywa", "openfaas"]
-functions = ["dev/works", "6a1e7f0c-30f5-5a3b-9f44-2f9d0a3d3c11", "works"]
+functions = ["dev/works", "6a1e7f0c-30f5-5a3b-9f44-2f9d0a3d3c11", "works", "silent"]
 rights = ["invoke", "async"]
 """
 
@@ -205,7 +219,7 @@ def attach(environment, endpoint):
     both = ["on success", "on failure"]
     check("attach: shows what differs, and sets nothing", (run(), run()), (both, both))
     check("attach: sets it", run("--apply"), both)
-    arn = "arn:aws:sqs:us-east-1:123456789012:callbacks"
+    arn = "arn:aws:sqs:us-east-1:000000000000:callbacks"
     config = functions.get_function_event_invoke_config(FunctionName="works")["DestinationConfig"]
     check("attach: both ends go to the queue",
           (config["OnSuccess"]["Destination"], config["OnFailure"]["Destination"]), (arn, arn))
@@ -235,7 +249,7 @@ def batch(sqs, url, size):
         messages += received.get("Messages", [])
     return [{"messageId": message["MessageId"], "receiptHandle": message["ReceiptHandle"], "body": message["Body"],
              "attributes": {"ApproximateReceiveCount": "1"}, "messageAttributes": {}, "eventSource": "aws:sqs",
-             "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:callbacks", "awsRegion": "us-east-1"}
+             "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:callbacks", "awsRegion": "us-east-1"}
             for message in messages]
 
 
@@ -339,6 +353,7 @@ def main():
             told, posted, body = next_callback()
             check("the gateway as a function: called back", (told, posted["webhook-id"], body),
                   ("/204/function", headers["x-call-id"], b"done: work"))
+            check("a function without destinations: no promise", call("/async-function/silent", openfaas, "204/silent")[0], 501)
             call("/async-function/works/raise", openfaas, "204/fault")
             told, headers, _ = next_callback()
             check("a fault: called back", (told, headers["x-function-status"]), ("/204/fault", "500"))

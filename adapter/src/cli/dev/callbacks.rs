@@ -44,7 +44,7 @@ pub(super) fn acceptance(
 ) -> Result<Acceptance, StoreFailure> {
     let rules = settings.rules(settings.dev_policy(), elsewhere.into_iter().collect());
     let ledger = Ledger::new(Arc::new(StoredTable::new(store.clone())?));
-    Ok(Acceptance { rules, keys: keys.clone(), ledger, patience: None })
+    Ok(Acceptance { rules, keys: keys.clone(), ledger, patience: None, destinations: None })
 }
 
 /// # Errors

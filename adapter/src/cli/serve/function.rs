@@ -5,6 +5,7 @@
 //! process in that moment, and perhaps for good.
 
 use std::{
+    collections::BTreeSet,
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::Pin,
@@ -103,11 +104,15 @@ async fn acceptance(
     let figures = telemetry.metrics.callbacks.clone();
     let callbacks = Callbacks::find(account, &config.callback, ledger.clone(), keys.clone(), figures).await;
     let callbacks = callbacks.map_err(|cause| unreachable(&cause))?;
-    let rules = match callbacks {
-        Some(_) => config.callback.rules(config.callback.policy(), std::collections::BTreeSet::new()),
-        None => Asynchronous { callbacks: None, ..Asynchronous::default() },
+    let (rules, destinations) = match callbacks {
+        Some(callbacks) => {
+            let destinations = callbacks.destinations(account).await.map_err(|cause| unreachable(&cause))?;
+            (config.callback.rules(config.callback.policy(), BTreeSet::new()), Some(destinations))
+        }
+        None => (Asynchronous { callbacks: None, ..Asynchronous::default() }, None),
     };
-    Ok(Acceptance { rules, keys, ledger, patience: Some(config.callback.outcome_after) })
+    let patience = Some(config.callback.outcome_after);
+    Ok(Acceptance { rules, keys, ledger, patience, destinations })
 }
 
 /// Whoever has called the function's URL.
