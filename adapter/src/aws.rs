@@ -22,7 +22,7 @@ mod logs;
 mod sqs;
 
 pub use account::{Account, SetupError};
-pub use destinations::EventInvokeConfigs;
+pub use destinations::{DestinationsUnknown, EventInvokeConfigs};
 pub use dynamodb::DynamoTable;
 pub use endpoint::EndpointError;
 pub use json::ServiceError;

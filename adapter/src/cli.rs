@@ -16,6 +16,8 @@ mod curl;
 #[cfg(feature = "aws")]
 mod deliver;
 mod dev;
+#[cfg(feature = "aws")]
+mod doctor;
 mod embedded;
 mod events;
 mod failure;
@@ -70,6 +72,8 @@ enum Verb {
     Functions(functions::Functions),
     #[cfg(feature = "aws")]
     Attach(attach::Attach),
+    #[cfg(feature = "aws")]
+    Doctor(doctor::Doctor),
     CheckConfig(check_config::CheckConfig),
     Completions(completions::Completions),
     Man(man::Man),
@@ -106,6 +110,8 @@ impl Cli {
             Verb::Functions(functions) => functions.run(self.json),
             #[cfg(feature = "aws")]
             Verb::Attach(attach) => attach.run(self.json),
+            #[cfg(feature = "aws")]
+            Verb::Doctor(doctor) => doctor.run(self.json),
             Verb::CheckConfig(check) => check.run(self.json),
             Verb::Completions(completions) => completions.run(),
             Verb::Man(man) => man.run(),

@@ -37,7 +37,7 @@ struct Known {
 
 /// Why it is not known.
 #[derive(Debug, thiserror::Error)]
-enum Unknown {
+pub enum DestinationsUnknown {
     #[error("the queue does not tell its ARN")]
     Queue(#[from] ServiceError),
     #[error("Lambda does not answer")]
@@ -83,8 +83,7 @@ impl EventInvokeConfigs {
         if let Some(Known { leads_here, .. }) = known.filter(|known| now < known.until) {
             return leads_here;
         }
-        let found = timeout(PATIENCE, self.ask(target)).await.unwrap_or(Err(Unknown::Late));
-        let leads_here = found.unwrap_or_else(|unknown| {
+        let leads_here = self.ask_in_time(target).await.unwrap_or_else(|unknown| {
             let error = &unknown as &dyn std::error::Error;
             tracing::warn!(
                 error,
@@ -98,7 +97,23 @@ impl EventInvokeConfigs {
         leads_here
     }
 
-    async fn ask(&self, target: &str) -> Result<bool, Unknown> {
+    /// Do the ends of such calls come to the queue? Asked now.
+    ///
+    /// # Errors
+    /// Why that is not known.
+    pub async fn find(
+        &self,
+        function: &FunctionRef,
+        qualifier: Option<&Qualifier>,
+    ) -> Result<bool, DestinationsUnknown> {
+        self.ask_in_time(&target(function, qualifier)).await
+    }
+
+    async fn ask_in_time(&self, target: &str) -> Result<bool, DestinationsUnknown> {
+        timeout(PATIENCE, self.ask(target)).await.unwrap_or(Err(DestinationsUnknown::Late))
+    }
+
+    async fn ask(&self, target: &str) -> Result<bool, DestinationsUnknown> {
         let arn = self.queue.arn().await?;
         let reply = self.lambda.call(get(target), Bytes::new()).await?;
         let body = reply.body.collect(MAX_ANSWER_BYTES).await?.unwrap_or_default();
@@ -110,23 +125,27 @@ impl EventInvokeConfigs {
             }
             // The function is there, or the call itself will say so.
             StatusCode::NOT_FOUND => Ok(false),
-            status => Err(Unknown::Refused(status)),
+            status => Err(DestinationsUnknown::Refused(status)),
         }
     }
 }
 
 impl Destinations for EventInvokeConfigs {
     fn lead_here<'a>(&'a self, function: &'a FunctionRef, qualifier: Option<&'a Qualifier>) -> Answer<'a> {
-        let label = |text: &str| utf8_percent_encode(text, LABEL).to_string();
-        let name = label(&function.to_string());
-        let target = match qualifier {
-            None => format!("/2019-09-25/functions/{name}/event-invoke-config"),
-            Some(qualifier) => {
-                let qualifier = label(qualifier.as_str());
-                format!("/2019-09-25/functions/{name}/event-invoke-config?Qualifier={qualifier}")
-            }
-        };
-        Box::pin(async move { self.look(&target).await })
+        Box::pin(async move { self.look(&target(function, qualifier)).await })
+    }
+}
+
+/// `GetFunctionEventInvokeConfig`'s path and query.
+fn target(function: &FunctionRef, qualifier: Option<&Qualifier>) -> String {
+    let label = |text: &str| utf8_percent_encode(text, LABEL).to_string();
+    let name = label(&function.to_string());
+    match qualifier {
+        None => format!("/2019-09-25/functions/{name}/event-invoke-config"),
+        Some(qualifier) => {
+            let qualifier = label(qualifier.as_str());
+            format!("/2019-09-25/functions/{name}/event-invoke-config?Qualifier={qualifier}")
+        }
     }
 }
 

@@ -201,6 +201,21 @@ def lay_out(shared, endpoint):
     secrets_manager.create_secret(Name="stayput/key", SecretString=shared["STAYPUT_GATEWAY_KEY"])
 
 
+def doctor(environment):
+    """What `stayput doctor` has found, before and after what it says was done."""
+    def run(*words):
+        told = subprocess.run([STAYPUT, "--json", *words], env=environment, cwd=FOLDER, capture_output=True, text=True)
+        return told.returncode, json.loads(told.stdout)
+
+    code, told = run("doctor", "--config", "serve.toml")
+    missing = {finding["what"]: finding["mend"] for finding in told["findings"] if finding["mend"]}
+    check("doctor: what is missing, and how to mend it", (code, missing),
+          (1, {"ends of silent": "stayput attach silent --apply"}))
+    run(*missing["ends of silent"].split()[1:])
+    code, told = run("doctor", "--config", "serve.toml")
+    check("doctor: mended", (code, told["missing"], len(told["findings"])), (0, 0, 7))
+
+
 def attach(environment, endpoint):
     """A function of an account (moto's, which starts no process), before and after `stayput attach`."""
     iam, functions = (boto3.client(name, endpoint_url=endpoint) for name in ("iam", "lambda"))
@@ -354,6 +369,7 @@ def main():
             check("the gateway as a function: called back", (told, posted["webhook-id"], body),
                   ("/204/function", headers["x-call-id"], b"done: work"))
             check("a function without destinations: no promise", call("/async-function/silent", openfaas, "204/silent")[0], 501)
+            doctor(environment)
             call("/async-function/works/raise", openfaas, "204/fault")
             told, headers, _ = next_callback()
             check("a fault: called back", (told, headers["x-function-status"]), ("/204/fault", "500"))
