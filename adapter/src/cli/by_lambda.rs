@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What such a command begins with.
-pub(super) struct Beginning {
+pub(super) struct Basis {
     pub(super) config: Config,
     pub(super) account: Account,
     /// `None`: nobody gave one.
@@ -23,7 +23,7 @@ pub(super) fn is_run_by_lambda() -> bool {
     std::env::var_os(RUNTIME_API).is_some()
 }
 
-impl Beginning {
+impl Basis {
     /// From the function's folder and variables, and from wherever these point: `STAYPUT_CONFIG` and `STAYPUT_GATEWAY_KEY` may
     /// name a [`KeptText`].
     ///

@@ -13,7 +13,7 @@ use stayput_runtime::{Context, Error};
 
 use super::{
     Exit, Failure,
-    by_lambda::{Beginning, is_run_by_lambda},
+    by_lambda::{Basis, is_run_by_lambda},
     callbacks::Callbacks,
     embedded::shown_url,
     listeners::bind,
@@ -170,7 +170,7 @@ async fn run(config: &Config, keys: SealingKeys, json: bool) -> Result<Exit, Fai
 }
 
 async fn run_by_lambda(options: &ConfigOptions, flags: Vec<Flag>) -> Result<Exit, Failure> {
-    let Beginning { config, account, keys } = Beginning::find(options, flags).await?;
+    let Basis { config, account, keys } = Basis::find(options, flags).await?;
     let keys = check(&config, keys)?;
     let _level_stays = logging::start(&config.gateway)?;
     let metrics = Metrics::new(&Table::default());

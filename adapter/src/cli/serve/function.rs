@@ -33,7 +33,7 @@ use crate::{
     aws::Account,
     body::Body,
     buffer::BufferBudget,
-    cli::{Exit, by_lambda::Beginning},
+    cli::{Exit, by_lambda::Basis},
     config::{Config, Flag},
     gateway::Gateway,
     ledger::Ledger,
@@ -47,7 +47,7 @@ use crate::{
 /// # Errors
 /// What is wrong with the configuration; neither AWS nor Lambda's Runtime API can be talked to.
 pub(super) async fn run(options: &ConfigOptions, flags: Vec<Flag>) -> Result<Exit, Failure> {
-    let Beginning { mut config, account, keys } = Beginning::find(options, flags).await?;
+    let Basis { mut config, account, keys } = Basis::find(options, flags).await?;
     let rules = take_rules(&mut config)?;
     let _level_stays = logging::start(&config.gateway)?;
     let gateway = gateway(&config, rules, keys, &account).await?;
