@@ -67,6 +67,11 @@ impl DataDir {
         EventQueue::open(&self.path.join(EVENTS), Limits::default())
     }
 
+    /// Where the embedded Lambda keeps what is deployed into it.
+    pub fn deployments(&self) -> PathBuf {
+        self.path.join(DEPLOYMENTS)
+    }
+
     /// The dev key: the one from the last time, or a new one.
     ///
     /// # Errors
@@ -148,6 +153,7 @@ fn read_text(path: &Path) -> io::Result<String> {
 }
 
 const EVENTS: &str = "events.db";
+const DEPLOYMENTS: &str = "lambda";
 const LOCK: &str = "lock";
 const DEV_KEY: &str = "dev-key";
 const DEV_KEY_PREFIX: &str = "dev_";

@@ -134,7 +134,8 @@ async fn run(
     station.acceptance = Some(acceptance);
     let metrics = &station.telemetry.metrics;
     let watch = Watch { timelines: timelines.clone(), figures: metrics.events.clone() };
-    let embedding = embedding.keeping(store.clone()).watched_by(Arc::new(watch));
+    let embedding = embedding.keeping(store.clone()).deploying_into(data_dir.deployments());
+    let embedding = embedding.watched_by(Arc::new(watch));
     #[cfg(feature = "aws")]
     let embedding = embedding.sending_on(&config.lambda, &config.aws, &[callbacks::QUEUE]).await?;
     let deliverer =

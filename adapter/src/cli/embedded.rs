@@ -10,7 +10,7 @@ use std::{
 
 use event_queue::EventQueue;
 use lambda_local::{
-    LocalLambda, LogSink, Observer, Settings, Signatures,
+    Deployments, LocalLambda, LogSink, Observer, Settings, Signatures,
     languages::{self, Tools},
     rust_build::BuildMode,
     template::Template,
@@ -42,6 +42,7 @@ pub(super) struct Embedding {
     concurrency: u32,
     wait_scale: f64,
     events: Option<EventQueue>,
+    deployments: Option<path::PathBuf>,
     observer: Option<Arc<dyn Observer>>,
     #[cfg(feature = "aws")]
     forwarder: Option<Forwarder>,
@@ -80,6 +81,7 @@ impl Embedding {
             concurrency: config.lambda.concurrency.get(),
             wait_scale: config.lambda.wait_scale.factor(),
             events: None,
+            deployments: None,
             observer: None,
             #[cfg(feature = "aws")]
             forwarder: None,
@@ -94,6 +96,11 @@ impl Embedding {
     /// Where asynchronous events are kept; without this, none are taken.
     pub(super) fn keeping(self, events: EventQueue) -> Self {
         Self { events: Some(events), ..self }
+    }
+
+    /// Where functions are kept that calls deploy; without this, none are taken.
+    pub(super) fn deploying_into(self, folder: path::PathBuf) -> Self {
+        Self { deployments: Some(folder), ..self }
     }
 
     /// Has what comes into the queues of `events` sent on, but for `kept`, where the settings name an SQS service.
@@ -144,8 +151,15 @@ impl Embedding {
         for note in &template.notes {
             say(format_args!("note: {}", note.message));
         }
+        let deployments = match self.deployments {
+            Some(folder) => {
+                Some(Arc::new(Deployments::open(path::absolute(folder)?, self.tools.clone()).await?))
+            }
+            None => None,
+        };
         let settings = Settings {
             account_concurrency: self.concurrency,
+            deployments,
             endpoint: Some(self.url),
             path: self.tools.search_path.clone(),
             signatures: self.signatures,

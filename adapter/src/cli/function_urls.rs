@@ -61,6 +61,8 @@ mod tests {
             memory_mb: 128,
             reserved_concurrency: None,
             events: FunctionEvents::default(),
+            version: lambda_local::function::Version::Latest,
+            code: lambda_local::function::Code::default(),
             url: url.map(|(auth, invoke_mode)| FunctionUrl { auth, invoke_mode, cors: None }),
         };
         assert_eq!(line("http://h:9000", "us-east-1", &function).as_deref(), expected);

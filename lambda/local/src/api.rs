@@ -1,24 +1,55 @@
-//! The calls that configure asynchronous invocation, beside `Invoke` itself: one file for each resource.
+//! Lambda's calls beside `Invoke` itself: one file for each resource.
+//!
+//! ```text
+//! request ─► Route (method, path, query) ─► the resource that knows it ─► Call ─► answer
+//! ```
 
+mod account;
+mod aliases;
+mod code;
+mod concurrency;
 mod event_config;
+mod functions;
 mod invoke_async;
+mod page;
+mod policy;
 mod recursion;
+mod stand_ins;
+mod subject;
+mod tags;
+mod urls;
+mod versions;
+mod view;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE, request};
+use http::{HeaderValue, Method, Response, StatusCode, header::CONTENT_TYPE, request};
 use lambda_protocol::api_error::ApiError;
 use percent_encoding::percent_decode_str;
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 
+pub(crate) use code::UPLOAD_BYTES;
+pub(crate) use functions::upload;
 pub(crate) use invoke_async::decode as invoke_async;
+use page::page;
 
-use crate::{events::config::Configs, invoke::Functions, settings::Settings};
+use crate::{
+    deploy::Deployments, events::config::Configs, functions::Functions, run::Runner, settings::Settings,
+};
 
 /// A call whose route is known, and nothing else.
 #[derive(Debug)]
 pub(crate) enum Call {
+    Account,
+    Alias(aliases::Call),
+    Concurrency(concurrency::Call),
     EventConfig(event_config::Call),
+    Function(functions::Call),
+    Policy(policy::Call),
     Recursion(recursion::Call),
+    StandIn(stand_ins::Call),
+    Tags(tags::Call),
+    Url(urls::Call),
+    Version(versions::Call),
 }
 
 /// What calls are answered from.
@@ -27,22 +58,71 @@ pub(crate) struct House<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) functions: &'a Functions,
     pub(crate) configs: &'a Configs,
+    pub(crate) runner: &'a Runner,
+    /// `None`: nothing can be deployed.
+    pub(crate) deployments: Option<&'a Deployments>,
+}
+
+/// What a request is for, as far as its head says.
+#[derive(Clone, Copy)]
+struct Route<'a> {
+    method: &'a Method,
+    /// The path's parts behind the first `/`, still encoded.
+    parts: &'a [&'a str],
+    query: &'a str,
 }
 
 impl Call {
     /// `None`: none of these routes.
     pub(crate) fn route(head: &request::Parts) -> Option<Self> {
-        let event_config = || event_config::Call::route(head).map(Self::EventConfig);
-        event_config().or_else(|| recursion::Call::route(head).map(Self::Recursion))
+        let path = head.uri.path();
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let parts: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
+        let query = head.uri.query().unwrap_or_default();
+        let route = Route { method: &head.method, parts: &parts, query };
+        if account::is_meant(route) {
+            return Some(Self::Account);
+        }
+        None.or_else(|| event_config::Call::route(head).map(Self::EventConfig))
+            .or_else(|| recursion::Call::route(head).map(Self::Recursion))
+            .or_else(|| functions::Call::route(route).map(Self::Function))
+            .or_else(|| versions::Call::route(route).map(Self::Version))
+            .or_else(|| aliases::Call::route(route).map(Self::Alias))
+            .or_else(|| concurrency::Call::route(route).map(Self::Concurrency))
+            .or_else(|| policy::Call::route(route).map(Self::Policy))
+            .or_else(|| tags::Call::route(route).map(Self::Tags))
+            .or_else(|| urls::Call::route(route).map(Self::Url))
+            .or_else(|| stand_ins::Call::route(head).map(Self::StandIn))
     }
 
     /// # Errors
     /// It is refused.
     pub(crate) async fn answer(self, body: &[u8], house: House<'_>) -> Result<Response<Bytes>, ApiError> {
         match self {
+            Self::Account => account::answer(house),
+            Self::Alias(call) => call.answer(body, house).await,
+            Self::Concurrency(call) => call.answer(body, house).await,
             Self::EventConfig(call) => call.answer(body, house).await,
+            Self::Function(call) => call.answer(body, house).await,
+            Self::Policy(call) => call.answer(body, house).await,
             Self::Recursion(call) => call.answer(body, house).await,
+            Self::StandIn(call) => call.answer(body, house),
+            Self::Tags(call) => call.answer(body, house).await,
+            Self::Url(call) => call.answer(body, house).await,
+            Self::Version(call) => call.answer(body, house).await,
         }
+    }
+}
+
+impl House<'_> {
+    /// # Errors
+    /// There is no place for what is deployed.
+    fn deployments(&self) -> Result<&Deployments, ApiError> {
+        self.deployments.ok_or_else(|| {
+            let text =
+                "This local Lambda was started without a place for functions that are deployed into it.";
+            ApiError::new(lambda_protocol::api_error::ErrorCode::InvalidParameterValue, text)
+        })
     }
 }
 
@@ -58,12 +138,17 @@ fn decoded(text: &str) -> String {
 
 /// The first value of `key` in a query.
 fn parameter(query: &str, key: &str) -> Option<String> {
+    parameters(query, key).next()
+}
+
+/// Every value of `key` in a query.
+fn parameters<'a>(query: &'a str, key: &'a str) -> impl Iterator<Item = String> + 'a {
     let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    pairs.filter(|(name, _)| *name == key).map(|(_, value)| decoded(value)).next()
+    pairs.filter(move |(name, _)| *name == key).map(|(_, value)| decoded(value))
 }
 
 /// A JSON body; none stands for an empty one.
-fn read<T: Default + DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+fn read<'a, T: Default + Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
     if body.is_empty() {
         return Ok(T::default());
     }
@@ -73,6 +158,12 @@ fn read<T: Default + DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
 fn json(body: String) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn created(body: String) -> Response<Bytes> {
+    let mut response = json(body);
+    *response.status_mut() = StatusCode::CREATED;
     response
 }
 

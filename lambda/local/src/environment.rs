@@ -152,7 +152,11 @@ impl Environment {
         let run = Run { job, invocation_id: state.next_invocation_id, began, deadline_ms: epoch_ms(timeout) };
         state.next_invocation_id = Uuid::from_u128(state.next_invocation_id.as_u128().wrapping_add(1));
         state.lifecycle.begin(run, deadline).map_err(|run| run.job)?;
-        self.output.begin(request_id, keep_tail, Start { request_id, version: VERSION });
+        self.output.begin(
+            request_id,
+            keep_tail,
+            Start { request_id, version: &self.function.version.to_string() },
+        );
         if let Some(asking) = state.asking.take() {
             // A runtime whose connection has gone asks again on another, or its process has gone too.
             let _ = asking.send(());
@@ -276,6 +280,3 @@ pub(crate) fn id_header(id: Uuid) -> HeaderValue {
 /// JSON text, from the caller to the runtime as it is. Source: `cargo lambda invoke`, local mode.
 pub(crate) const LAMBDA_RUNTIME_COGNITO_IDENTITY: HeaderName =
     HeaderName::from_static("lambda-runtime-cognito-identity");
-
-/// Only unpublished code is run here.
-pub(crate) const VERSION: &str = "$LATEST";

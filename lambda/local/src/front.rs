@@ -25,6 +25,7 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
+    api::{self, UPLOAD_BYTES},
     body::{self, Incomplete},
     response_body::Body,
     service::{LocalLambda, Refused},
@@ -84,6 +85,11 @@ async fn connection(local: LocalLambda, stream: TcpStream, caller: SocketAddr) {
 
 async fn answer(local: &LocalLambda, ends: Ends, request: Request<Incoming>) -> Response<Body> {
     let (head, mut body) = request.into_parts();
+    // Archives are large, and are in memory twice while they are unpacked.
+    let _turn = match Allowed::of(&head) {
+        Allowed::Event => None,
+        Allowed::Archive(_) => Some(local.uploads.acquire().await),
+    };
     let answered = match (Address::of(&head), local.verifier()) {
         (Some(address), _) => url::answer(local, &address, ends, &head, &mut body).await,
         (None, None) => answer_anyone(local, &head, &mut body).await,
@@ -107,7 +113,7 @@ async fn answer_anyone(
     body: &mut Incoming,
 ) -> Result<Response<Body>, Stopped> {
     let admitted = local.admit(head)?;
-    let payload = collect(body, admitted.request_id).await?;
+    let payload = collect(body, Allowed::of(head), admitted.request_id).await?;
     Ok(local.run(admitted, payload).await)
 }
 
@@ -119,19 +125,50 @@ async fn answer_signed(
     body: &mut Incoming,
 ) -> Result<Response<Body>, Stopped> {
     let claim = verifier.read(head, SystemTime::now()).map_err(Refused::unread)?;
-    let payload = collect(body, Uuid::new_v4()).await?;
+    let payload = collect(body, Allowed::of(head), Uuid::new_v4()).await?;
     claim.verify(head, &sigv4::payload_hash(&payload)).map_err(Refused::unread)?;
     Ok(local.run(local.admit(head)?, payload).await)
 }
 
+/// How large a body may be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Allowed {
+    /// As an event.
+    Event,
+    /// As an archive, which the operation of this name brings.
+    Archive(&'static str),
+}
+
+impl Allowed {
+    fn of(head: &request::Parts) -> Self {
+        api::upload(head).map_or(Self::Event, Self::Archive)
+    }
+
+    fn bytes(self) -> usize {
+        match self {
+            Self::Event => SYNC_REQUEST_BYTES,
+            Self::Archive(_) => UPLOAD_BYTES,
+        }
+    }
+
+    fn refusal(self) -> ApiError {
+        match self {
+            Self::Event => ApiError::too_large_sync(),
+            Self::Archive(operation) => ApiError::too_large_upload(operation, UPLOAD_BYTES),
+        }
+    }
+}
+
 /// # Errors
 /// It is over Lambda's limit, or does not come to its end.
-pub(crate) async fn collect(body: &mut Incoming, request_id: Uuid) -> Result<Bytes, Stopped> {
-    match timeout(BODY_TIME, body::collect(body, SYNC_REQUEST_BYTES)).await {
+pub(crate) async fn collect(
+    body: &mut Incoming,
+    allowed: Allowed,
+    request_id: Uuid,
+) -> Result<Bytes, Stopped> {
+    match timeout(BODY_TIME, body::collect(body, allowed.bytes())).await {
         Ok(Ok(collected)) => Ok(collected.bytes),
-        Ok(Err(Incomplete::TooLarge)) => {
-            Err(Refused { error: ApiError::too_large_sync(), request_id }.into())
-        }
+        Ok(Err(Incomplete::TooLarge)) => Err(Refused { error: allowed.refusal(), request_id }.into()),
         Ok(Err(Incomplete::Cut)) | Err(_) => Err(Stopped::Cut),
     }
 }

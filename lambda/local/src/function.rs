@@ -1,12 +1,15 @@
 //! One function, as the service runs it.
 
 mod url;
+mod version;
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 pub use url::{Cors, FunctionUrl, InvokeMode, UrlAuth};
+pub(crate) use version::Folder;
+pub use version::{Code, Version};
 
 /// A function's configuration and the program that answers for it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,6 +32,8 @@ pub struct Function {
     pub events: FunctionEvents,
     /// `None`: nothing was said of one. It can be called by URL all the same.
     pub url: Option<FunctionUrl>,
+    pub version: Version,
+    pub code: Code,
 }
 
 /// A process to start for each execution environment.

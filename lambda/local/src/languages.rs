@@ -15,7 +15,7 @@ pub use sources::{Sources, sources};
 pub use tools::Tools;
 
 use crate::{
-    function::{Function, Program, Unavailable},
+    function::{Code, Function, Program, Unavailable, Version},
     rust_build::{self, BuildMode, Request},
     template::TemplateFunction,
 };
@@ -68,7 +68,7 @@ pub async fn prepare(functions: Vec<TemplateFunction>, tools: &Tools, mode: Buil
     let wanted: Vec<_> = functions.iter().map(rust_request).collect();
     let requests: Vec<_> = wanted.iter().flatten().cloned().collect();
     let mut built = rust_build::executables(&requests, tools, mode).await.into_iter();
-    let mut languages = Languages { tools, python: python::Python::default(), node: None };
+    let mut languages = Languages::new(tools);
     let mut ready = Vec::with_capacity(functions.len());
     for (function, request) in functions.into_iter().zip(wanted) {
         let program = match request {
@@ -76,7 +76,7 @@ pub async fn prepare(functions: Vec<TemplateFunction>, tools: &Tools, mode: Buil
                 let executable = built.next().expect("one answer for each request, in order");
                 executable.map(|executable| own_executable(executable, request.directory))
             }
-            None => languages.program(&function).await,
+            None => languages.own_program(&function).await,
         };
         let TemplateFunction {
             name,
@@ -101,39 +101,56 @@ pub async fn prepare(functions: Vec<TemplateFunction>, tools: &Tools, mode: Buil
             reserved_concurrency,
             events,
             url,
+            version: Version::Latest,
+            code: Code::default(),
         });
     }
     ready
 }
 
-struct Languages<'a> {
+/// What was found out about this machine's languages.
+pub(crate) struct Languages<'a> {
     tools: &'a Tools,
     python: python::Python,
     /// Looked for once, when the first function needs it.
     node: Option<Result<node::Node, Unavailable>>,
 }
 
-impl Languages<'_> {
-    async fn program(&mut self, function: &TemplateFunction) -> Result<Program, Unavailable> {
+impl<'a> Languages<'a> {
+    pub(crate) fn new(tools: &'a Tools) -> Self {
+        Self { tools, python: python::Python::default(), node: None }
+    }
+
+    async fn own_program(&mut self, function: &TemplateFunction) -> Result<Program, Unavailable> {
         let source = &function.source;
         let directory = absolute(source.code.as_ref().map_err(Clone::clone)?);
         if !directory.is_dir() {
             return Err(Unavailable(format!("the folder {} does not exist", directory.display())));
         }
-        let unsupported =
-            || Unavailable(format!("the runtime {} does not run on this machine", source.runtime));
-        match Language::of(&source.runtime).ok_or_else(unsupported)? {
+        self.program(&source.runtime, &source.handler, directory).await
+    }
+
+    /// What answers for the code in `directory`, which is absolute.
+    ///
+    /// # Errors
+    /// This machine cannot run it.
+    pub(crate) async fn program(
+        &mut self,
+        runtime: &str,
+        handler: &str,
+        directory: PathBuf,
+    ) -> Result<Program, Unavailable> {
+        let unsupported = || Unavailable(format!("the runtime {runtime} does not run on this machine"));
+        match Language::of(runtime).ok_or_else(unsupported)? {
             // Whether it exists is asked at each start: it may be built later, and Lambda has an error for it.
             Language::Provided => Ok(own_executable(directory.join(BOOTSTRAP), directory)),
-            Language::Python => {
-                self.python.program(self.tools, &source.runtime, &source.handler, directory).await
-            }
+            Language::Python => self.python.program(self.tools, runtime, handler, directory).await,
             Language::Node => {
                 if self.node.is_none() {
                     self.node = Some(node::Node::find(self.tools).await);
                 }
                 let node = self.node.as_ref().expect("found or not just above");
-                node.as_ref().map_err(Clone::clone)?.program(&source.runtime, &source.handler, directory)
+                node.as_ref().map_err(Clone::clone)?.program(runtime, handler, directory)
             }
             Language::Other => Err(unsupported()),
         }
@@ -158,7 +175,7 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// Source: Lambda developer guide, "Building a custom runtime".
-const BOOTSTRAP: &str = "bootstrap";
+pub(crate) const BOOTSTRAP: &str = "bootstrap";
 
 #[cfg(test)]
 mod tests;

@@ -9,11 +9,13 @@
 mod answer;
 mod api;
 mod body;
+mod deploy;
 mod environment;
 mod event_stream;
 pub mod events;
 mod front;
 pub mod function;
+mod functions;
 mod invoke;
 pub mod languages;
 mod logs;
@@ -28,6 +30,7 @@ pub mod template;
 pub mod url;
 pub mod warden;
 
+pub use deploy::Deployments;
 pub use function::{Function, Program};
 pub use logs::LogSink;
 pub use observer::{Observer, Step};

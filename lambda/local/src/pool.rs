@@ -26,7 +26,8 @@ pub(crate) struct Limits {
     pub(crate) idle_after: Duration,
 }
 
-/// All functions' environments and invocations. Functions are known by their place in the list.
+/// All functions' environments and invocations. Functions are known by their place in the list; those that share a
+/// reservation, the versions of one function, are a group.
 ///
 /// An environment is *starting* until it first asks for work, then *idle* or *busy*; from its answer until it
 /// asks again it is *returning*. An invocation holds its permit from [`invoke`](Self::invoke) until
@@ -35,6 +36,7 @@ pub(crate) struct Limits {
 pub(crate) struct Pool<E, J> {
     limits: Limits,
     functions: Vec<Lane<E, J>>,
+    groups: Vec<Group>,
     /// What functions without a reservation may run together, and do.
     unreserved: usize,
     unreserved_running: usize,
@@ -49,13 +51,21 @@ pub(crate) struct Pool<E, J> {
 /// One function's part of the pool.
 #[derive(Debug)]
 struct Lane<E, J> {
-    reserved: Option<usize>,
+    /// Its place in the list of groups.
+    group: usize,
     running: usize,
     starting: usize,
     returning: usize,
     /// Least recently used first.
     idle: Vec<(E, Instant)>,
     waiting: VecDeque<(J, Instant)>,
+}
+
+/// What shares a reservation.
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    reserved: Option<usize>,
+    running: usize,
 }
 
 /// What becomes of an invocation that may run.
@@ -83,21 +93,56 @@ pub(crate) enum Was {
 }
 
 impl<E, J> Pool<E, J> {
-    /// One function for each entry of `reserved`.
+    /// One function, a group of its own, for each entry of `reserved`.
     pub(crate) fn new(limits: Limits, reserved: impl IntoIterator<Item = Option<usize>>) -> Self {
-        let functions: Vec<_> = reserved.into_iter().map(Lane::new).collect();
-        let held: usize = functions.iter().filter_map(|lane| lane.reserved).sum();
-        Self {
+        let mut pool = Self {
             limits,
-            functions,
-            unreserved: limits.account_concurrency.saturating_sub(held),
+            functions: Vec::new(),
+            groups: Vec::new(),
+            unreserved: limits.account_concurrency,
             unreserved_running: 0,
             starting: 0,
             waiting: 0,
             turn: 0,
             wake_at: None,
             closed: false,
+        };
+        for reserved in reserved {
+            pool.add(None);
+            pool.reserve(pool.functions.len() - 1, reserved);
         }
+        pool
+    }
+
+    /// One more function, at the next place. `beside` is one whose reservation it shares.
+    pub(crate) fn add(&mut self, beside: Option<usize>) {
+        let group = beside.map_or(self.groups.len(), |function| self.functions[function].group);
+        if beside.is_none() {
+            self.groups.push(Group { reserved: None, running: 0 });
+        }
+        self.functions.push(Lane::new(group));
+    }
+
+    /// From now on so many invocations of the function, and of those beside it, may run at once; those that run go on.
+    pub(crate) fn reserve(&mut self, function: usize, reserved: Option<usize>) {
+        let group = &mut self.groups[self.functions[function].group];
+        match (group.reserved, reserved) {
+            (None, Some(_)) => self.unreserved_running -= group.running,
+            (Some(_), None) => self.unreserved_running += group.running,
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+        group.reserved = reserved;
+        let held: usize = self.groups.iter().filter_map(|group| group.reserved).sum();
+        self.unreserved = self.limits.account_concurrency.saturating_sub(held);
+    }
+
+    pub(crate) fn reserved(&self, function: usize) -> Option<usize> {
+        self.groups[self.functions[function].group].reserved
+    }
+
+    /// What functions without a reservation may run together.
+    pub(crate) fn unreserved(&self) -> usize {
+        self.unreserved
     }
 
     /// An invocation arrives. The most recently used environment takes it, else it waits.
@@ -144,8 +189,7 @@ impl<E, J> Pool<E, J> {
             return None;
         }
         let count = self.functions.len();
-        let function =
-            (0..count).map(|step| (self.turn + step) % count).find(|&at| self.functions[at].lacks(now))?;
+        let function = (0..count).map(|step| (self.turn + step) % count).find(|&at| self.lacks(at, now))?;
         self.turn = function + 1;
         self.functions[function].starting += 1;
         self.starting += 1;
@@ -166,7 +210,7 @@ impl<E, J> Pool<E, J> {
     /// Permits that nobody has.
     pub(crate) fn free(&self) -> usize {
         let reserved =
-            self.functions.iter().filter_map(|lane| Some(lane.reserved?.saturating_sub(lane.running)));
+            self.groups.iter().filter_map(|group| Some(group.reserved?.saturating_sub(group.running)));
         self.unreserved.saturating_sub(self.unreserved_running) + reserved.sum::<usize>()
     }
 
@@ -235,8 +279,9 @@ impl<E, J> Pool<E, J> {
 
     fn take_permit(&mut self, function: usize) -> Result<(), ThrottleReason> {
         let lane = &mut self.functions[function];
-        match lane.reserved {
-            Some(reserved) if lane.running >= reserved => {
+        let group = &mut self.groups[lane.group];
+        match group.reserved {
+            Some(reserved) if group.running >= reserved => {
                 return Err(ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded);
             }
             None if self.unreserved_running >= self.unreserved => {
@@ -246,15 +291,25 @@ impl<E, J> Pool<E, J> {
             None => self.unreserved_running += 1,
         }
         lane.running += 1;
+        group.running += 1;
         Ok(())
     }
 
     fn give_permit(&mut self, function: usize) {
         let lane = &mut self.functions[function];
+        let group = &mut self.groups[lane.group];
         lane.running -= 1;
-        if lane.reserved.is_none() {
+        group.running -= 1;
+        if group.reserved.is_none() {
             self.unreserved_running -= 1;
         }
+    }
+
+    /// Whether more invocations wait than environments are about to be ready, and another may be: a function never has
+    /// more environments than its reservation.
+    fn lacks(&self, function: usize, now: Instant) -> bool {
+        let lane = &self.functions[function];
+        lane.has_room(self.groups[lane.group].reserved) && lane.lacks(now)
     }
 
     fn take_waiting(&mut self, function: usize) -> Option<J> {
@@ -281,17 +336,19 @@ impl<E, J> Pool<E, J> {
 }
 
 impl<E, J> Lane<E, J> {
-    fn new(reserved: Option<usize>) -> Self {
-        Self { reserved, running: 0, starting: 0, returning: 0, idle: Vec::new(), waiting: VecDeque::new() }
+    fn new(group: usize) -> Self {
+        Self { group, running: 0, starting: 0, returning: 0, idle: Vec::new(), waiting: VecDeque::new() }
     }
 
-    /// Whether more invocations wait than environments are about to be ready, and another may be: a function never has
-    /// more environments than its reservation.
+    fn has_room(&self, reserved: Option<usize>) -> bool {
+        let busy = self.running - self.waiting.len();
+        reserved.is_none_or(|reserved| busy + self.starting + self.returning < reserved)
+    }
+
+    /// Whether more invocations wait than environments are about to be ready.
     fn lacks(&self, now: Instant) -> bool {
         let waiting = self.waiting.len();
-        let busy = self.running - waiting;
-        let full = self.reserved.is_some_and(|reserved| busy + self.starting + self.returning >= reserved);
-        if full || waiting <= self.starting {
+        if waiting <= self.starting {
             return false;
         }
         let impatient = self.waiting.partition_point(|(_, since)| *since + PATIENCE <= now);

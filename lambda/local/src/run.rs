@@ -15,7 +15,7 @@ use crate::{
     environment::{Call, Job},
     events::lineage,
     function::{Function, Unavailable},
-    invoke::Functions,
+    functions::Functions,
     pool::{Refusal, driver::Driver},
 };
 
@@ -69,6 +69,11 @@ impl Runner {
             Refusal::Throttled(reason) => NotRun::Throttled(reason),
             Refusal::Closed => NotRun::Closed,
         })
+    }
+
+    /// What the function of this name has for itself.
+    pub(crate) fn reserved(&self, name: &str) -> Option<usize> {
+        self.driver.reserved(self.functions.named(name)?)
     }
 
     fn lost(&self) -> NotRun {

@@ -11,17 +11,28 @@ use lambda_protocol::{
     invoke::{InvocationType, Invoke, InvokeReply, LogType, Operation, X_AMZN_REQUEST_ID},
     sigv4::Verifier,
 };
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+};
 use uuid::Uuid;
 
 use crate::{
     api::{self, House},
-    environment::{Call, LAMBDA_RUNTIME_COGNITO_IDENTITY, VERSION, id_header},
+    deploy::Deployments,
+    environment::{Call, LAMBDA_RUNTIME_COGNITO_IDENTITY, id_header},
     event_stream::EventStream,
-    events::{EventLog, SqsQueue, config::Configs, envelope::Envelope, inbox, worker::Worker},
+    events::{
+        EventLog, SqsQueue,
+        config::{self, Configs},
+        envelope::Envelope,
+        inbox,
+        worker::Worker,
+    },
     front,
-    function::{Function, RecursiveLoop},
-    invoke::{self, Functions, Kind},
+    function::{Function, RecursiveLoop, Version},
+    functions::Functions,
+    invoke::{self, Kind},
     logs::LogSink,
     observer::Step,
     pool::driver::{Closing, Driver},
@@ -38,7 +49,10 @@ pub struct LocalLambda {
     pub(crate) runner: Runner,
     configs: Arc<Configs>,
     events: Option<Events>,
+    deployments: Option<Arc<Deployments>>,
     verifier: Option<Arc<Verifier>>,
+    /// Places for requests that bring an archive.
+    pub(crate) uploads: Arc<Semaphore>,
 }
 
 /// Where events are kept, and whoever runs them.
@@ -65,19 +79,37 @@ impl LocalLambda {
     ) -> io::Result<Self> {
         settings.check().map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
         let queue = settings.events.take();
-        let configs = Configs::load(queue.clone(), functions.iter(), SystemTime::now());
+        let deployments = settings.deployments.take();
+        let (deployed, qualified) = match &deployments {
+            Some(deployments) => (deployments.own_functions(), deployments.qualified()),
+            None => (Vec::new(), Vec::new()),
+        };
+        let qualified = qualified.into_iter().map(|(name, qualifier)| config::key(&name, Some(&qualifier)));
+        // Of two with one name the template's counts, which is read last.
+        let all = deployed.iter().chain(&functions);
+        let configs = Configs::load(queue.clone(), all, qualified, SystemTime::now());
         let configs = Arc::new(configs.map_err(io::Error::other)?);
         let functions = Arc::new(Functions::new(functions));
         let verifier = settings.verifier().map(Arc::new);
         let logs = logs.watched_by(settings.observer.clone());
         let driver = Driver::start(settings, Arc::clone(&functions), warden, logs);
         let runner = Runner { functions, driver };
+        if let Some(deployments) = &deployments {
+            deployments.begin(&runner, SystemTime::now());
+        }
         let events = queue.map(|queue| {
             let (runner, configs) = (runner.clone(), Arc::clone(&configs));
             let worker = Worker { queue: queue.clone(), runner, configs }.start();
             Events { queue, worker }
         });
-        Ok(Self { runner, configs, events, verifier })
+        Ok(Self {
+            runner,
+            configs,
+            events,
+            deployments,
+            verifier,
+            uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
+        })
     }
 
     /// Answers a request of Lambda's HTTP API as the socket would. The future may be dropped: an invocation that
@@ -96,7 +128,7 @@ impl LocalLambda {
 
     /// In the order in which they were given.
     pub fn functions(&self) -> Vec<Arc<Function>> {
-        self.runner.functions.all().collect()
+        self.runner.functions.all()
     }
 
     /// From now on `function` answers for the one of its name: calls that run finish on the old one, those that come
@@ -106,7 +138,11 @@ impl LocalLambda {
         let Some(at) = self.runner.functions.named(&function.name) else { return false };
         let old = self.runner.functions.get(at);
         let (events, url) = (old.events.clone(), old.url.clone());
-        self.runner.driver.replace(at, Function { events, url, ..function });
+        let function = Function { events, url, ..function };
+        if let Some(deployments) = &self.deployments {
+            deployments.built_again(&function, SystemTime::now());
+        }
+        self.runner.driver.replace(at, function);
         true
     }
 
@@ -202,8 +238,10 @@ impl LocalLambda {
         body: &[u8],
         request_id: Uuid,
     ) -> Result<Response<Body>, ApiError> {
-        let Self { runner: Runner { functions, driver }, configs, .. } = self;
-        let house = House { settings: &driver.settings, functions, configs };
+        let Self { runner, configs, deployments, .. } = self;
+        let Runner { functions, driver } = runner;
+        let deployments = deployments.as_deref();
+        let house = House { settings: &driver.settings, functions, configs, runner, deployments };
         let mut response = call.answer(body, house).await?;
         response.headers_mut().insert(X_AMZN_REQUEST_ID, id_header(request_id));
         Ok(response.map(Body::from))
@@ -245,7 +283,7 @@ impl LocalLambda {
         };
         let mut head = InvokeReply {
             request_id: Some(id_header(request_id)),
-            executed_version: Some(HeaderValue::from_static(VERSION)),
+            executed_version: Some(version_header(function.version)),
             trace: Some(traces.caller),
             ..InvokeReply::new(StatusCode::OK)
         };
@@ -366,11 +404,21 @@ fn given_trace(invoke: &Invoke) -> Option<&str> {
 /// What AWS's front doors call a request that no operation answers.
 fn unknown_operation() -> ApiError {
     let name = "UnknownOperationException".to_owned();
-    let text = "This local Lambda answers Invoke, InvokeWithResponseStream, InvokeAsync, and the calls of the event-invoke-config and the \
-                recursion-config, function URLs, and nothing else.";
+    let text = "This local Lambda answers the calls that invoke functions and those that deploy and configure them, and nothing else: \
+                no layers, event source mappings, provisioned concurrency or durable executions.";
     ApiError::new(ErrorCode::Other { name, status: StatusCode::NOT_FOUND }, text)
+}
+
+fn version_header(version: Version) -> HeaderValue {
+    match version {
+        Version::Latest => HeaderValue::from_static(Qualifier::LATEST),
+        Version::Published(number) => HeaderValue::from(number),
+    }
 }
 
 fn cognito_identity(headers: &HeaderMap) -> Option<HeaderValue> {
     headers.get(LAMBDA_RUNTIME_COGNITO_IDENTITY).filter(|identity| !identity.is_empty()).cloned()
 }
+
+/// Archives at a time: each is up to 70 MB of request and 50 MB of archive in memory. Ours.
+const MAX_UPLOADS: usize = 2;

@@ -6,7 +6,10 @@ use event_queue::EventQueue;
 use lambda_protocol::sigv4::{Credentials, Verifier};
 use uuid::Uuid;
 
-use crate::observer::{Observer, Step};
+use crate::{
+    deploy::Deployments,
+    observer::{Observer, Step},
+};
 
 /// The account that the service stands in for, and its limits.
 #[derive(Clone, Debug)]
@@ -38,6 +41,8 @@ pub struct Settings {
     /// What the waits of asynchronous events are multiplied with: 1 and 2 minutes before a retry, 1 s to 5 minutes for
     /// a place, and the age at which an event is given up (60 s to 6 h). Greater than 0. Default: 1, which is AWS's.
     pub wait_scale: f64,
+    /// Where functions are kept that calls deploy. Default: nowhere, and such calls are refused.
+    pub deployments: Option<Arc<Deployments>>,
     /// Who watches calls. Default: nobody.
     pub observer: Option<Arc<dyn Observer>>,
 }
@@ -107,6 +112,7 @@ impl Default for Settings {
             signatures: Signatures::Ignored,
             events: None,
             wait_scale: 1.0,
+            deployments: None,
             observer: None,
         }
     }

@@ -35,6 +35,8 @@ use std::{
 pub use findings::{Mistake, Mistakes, Note, Place};
 
 use crate::function::{FunctionEvents, FunctionUrl, Unavailable};
+pub(crate) use limits::is_reserved_variable;
+
 use document::{Document, Kind};
 use evaluator::Evaluator;
 use findings::{Findings, Group};

@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 use crate::{
     environment::{Call, id_header},
-    front::{self, Stopped},
+    front::{self, Allowed, Stopped},
     function::{Function, FunctionUrl, InvokeMode, UrlAuth},
     invoke,
     response_body::Body,
@@ -49,11 +49,11 @@ pub(crate) async fn answer(
     head: &request::Parts,
     body: &mut Incoming,
 ) -> Result<Response<Body>, Stopped> {
-    let at = find(local, address).map_err(Refused::unread)?;
+    let (at, alias, url) = find(local, address).map_err(Refused::unread)?;
     let function = local.runner.functions.get(at);
     let unsaid = FunctionUrl::default();
-    let url = function.url.as_ref().unwrap_or(&unsaid);
-    let visit = Visit { local, at, function: &function, url, ends, head };
+    let url = url.as_ref().or(function.url.as_ref()).unwrap_or(&unsaid);
+    let visit = Visit { local, at, function: &function, alias, url, ends, head };
     let Some(rules) = &url.cors else { return visit.run(address, body).await };
     if cors::is_preflight(head) {
         let mut response = Response::new(Body::from(Bytes::new()));
@@ -81,6 +81,8 @@ struct Visit<'a> {
     /// The function's place.
     at: usize,
     function: &'a Function,
+    /// The alias whose URL it is.
+    alias: Option<String>,
     url: &'a FunctionUrl,
     ends: Ends,
     head: &'a request::Parts,
@@ -92,7 +94,7 @@ impl Visit<'_> {
         let refused = |error| Refused { error, request_id };
         self.check_version().map_err(refused)?;
         let claim = self.claim().map_err(refused)?;
-        let body = front::collect(body, request_id).await?;
+        let body = front::collect(body, Allowed::Event, request_id).await?;
         if let Some(claim) = claim {
             claim.verify(self.head, &payload_hash(&body)).map_err(refused)?;
         }
@@ -135,7 +137,7 @@ impl Visit<'_> {
         let call = Call {
             request_id,
             payload: event.into(),
-            arn: invoke::invoked_arn(&function.name, None, &runner.driver.settings),
+            arn: invoke::invoked_arn(&function.name, self.alias.as_deref(), &runner.driver.settings),
             trace: traces.function,
             client_context: None,
             cognito_identity: None,
@@ -178,11 +180,15 @@ impl Visit<'_> {
     }
 }
 
-fn find(local: &LocalLambda, address: &Address<'_>) -> Result<usize, ApiError> {
+/// The function's place, and of an alias's own URL the alias and what it says.
+fn find(
+    local: &LocalLambda,
+    address: &Address<'_>,
+) -> Result<(usize, Option<String>, Option<FunctionUrl>), ApiError> {
     let functions = &local.runner.functions;
     let (found, what) = match &address.function {
         Named::Id(id) => (functions.with_url_id(id), format!("with the URL id {id}")),
-        Named::Name(name) => (functions.named(name), format!("called {name}")),
+        Named::Name(name) => (functions.named(name).map(|at| (at, None, None)), format!("called {name}")),
     };
     found.ok_or_else(|| {
         ApiError::new(ErrorCode::ResourceNotFound, format_args!("There is no function {what} here."))

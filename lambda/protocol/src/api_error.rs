@@ -12,6 +12,7 @@ use crate::json::{object, text};
 
 mod asynchronous;
 mod code;
+mod deployment;
 mod texts;
 
 pub use code::{ErrorCode, ThrottleReason};

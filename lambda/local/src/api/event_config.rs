@@ -16,16 +16,15 @@ use lambda_protocol::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{House, decoded, label, nothing, parameter, read};
+use super::{House, decoded, label, nothing, page, parameter, read};
 use crate::{
-    environment::VERSION,
     events::{
-        config::{Dated, epoch_ms},
+        config::{self, Dated, epoch_ms},
         inbox::refused,
         targets::{DESTINATION_PATTERN, MAX_DESTINATION_BYTES, Target, is_destination},
     },
     function::EventInvokeConfig,
-    invoke::check_place,
+    functions::check_place,
 };
 
 #[derive(Debug)]
@@ -120,33 +119,42 @@ impl Call {
             return Err(ApiError::qualifier_mismatch());
         }
         let qualifier = request.qualifier.as_ref().or(request.function.qualifier.as_ref());
-        let qualifier = qualifier.map_or(VERSION, Qualifier::as_str);
+        let qualifier = qualifier.map_or(Qualifier::LATEST, Qualifier::as_str);
         check_place(&request.function, Some(qualifier), house.settings)?;
         let (region, account) = (&*house.settings.region, &*house.settings.account);
         let name = &*request.function.name;
         let arn = FunctionArn { region, account, name, qualifier: Some(qualifier) };
-        let exists = house.functions.named(name).is_some() && qualifier == VERSION;
+        let exists = match operation {
+            Operation::List => house.functions.named(name).is_some(),
+            _ => house.functions.place(name, Some(qualifier)).is_some(),
+        };
         let none = || ApiError::no_event_invoke_config(&arn);
+        let key = config::key(name, Some(qualifier));
         match operation {
             Operation::Put | Operation::Update | Operation::List if !exists => {
                 Err(ApiError::no_such_function())
             }
             Operation::Get | Operation::Delete if !exists => Err(none()),
             Operation::Get => {
-                let dated = house.configs.of(name).config.ok_or_else(none)?;
+                let dated = house.configs.of(&key).config.ok_or_else(none)?;
                 Ok(super::json(render(&dated, &arn)))
             }
-            // One qualifier, so one page, whatever marker a client makes up.
             Operation::List => {
-                let all = house.configs.of(name).config.map(|dated| render(&dated, &arn)).unwrap_or_default();
-                Ok(super::json(format!(r#"{{"FunctionEventInvokeConfigs":[{all}]}}"#)))
+                let one = |qualifier: String| {
+                    let dated = house.configs.of(&config::key(name, Some(&qualifier))).config?;
+                    let rendered = render(&dated, &FunctionArn { qualifier: Some(&qualifier), ..arn });
+                    Some((qualifier, rendered))
+                };
+                let all = house.functions.entry(name).into_iter().flat_map(|named| named.qualifiers());
+                let page = page(all.filter_map(one), &self.query, MAX_ITEMS);
+                Ok(super::json(page.render("FunctionEventInvokeConfigs")))
             }
             Operation::Delete => {
                 let delete = |known: Option<&Dated>| match known {
                     Some(_) => Ok(None),
                     None => Err(Stop::Refused(none())),
                 };
-                house.configs.change(name, delete).await?;
+                house.configs.change(&key, delete).await?;
                 Ok(nothing())
             }
             Operation::Put | Operation::Update => {
@@ -161,13 +169,13 @@ impl Call {
                     let config = change.over(before);
                     Ok(Some(Dated { config, modified_ms: epoch_ms(SystemTime::now()) }))
                 };
-                let dated = house.configs.change(name, write).await?.ok_or_else(none)?;
+                let dated = house.configs.change(&key, write).await?.ok_or_else(none)?;
                 Ok(super::json(render(&dated, &arn)))
             }
         }
     }
 
-    fn decode(self, body: &[u8]) -> Result<Request, ApiError> {
+    fn decode(&self, body: &[u8]) -> Result<Request, ApiError> {
         let mut violations = Vec::new();
         let function = FunctionRef::check(&self.function).map_err(|found| violations.extend(found));
         let is_list = self.operation == Operation::List;
@@ -234,9 +242,7 @@ impl Change {
                     return Err(ApiError::destination_itself());
                 }
                 Target::Function { name, qualifier } => {
-                    let is_here = qualifier.is_none_or(|qualifier| qualifier == VERSION)
-                        && house.functions.named(&name).is_some();
-                    if !is_here {
+                    if house.functions.place(&name, qualifier.as_deref()).is_none() {
                         return Err(ApiError::destination_missing(arn));
                     }
                 }

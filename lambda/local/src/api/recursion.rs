@@ -10,7 +10,7 @@ use lambda_protocol::{
 use serde::Deserialize;
 
 use super::{House, decoded, json, label, read};
-use crate::{events::inbox::refused, function::RecursiveLoop, invoke::check_place};
+use crate::{events::inbox::refused, function::RecursiveLoop, functions::check_place};
 
 #[derive(Debug)]
 pub(crate) struct Call {

@@ -12,9 +12,8 @@ use jiff::Timestamp;
 use lambda_protocol::trace::Trace;
 use uuid::Uuid;
 
-use super::VERSION;
 use crate::{
-    function::{Function, Program},
+    function::{Function, Program, Version},
     settings::Settings,
 };
 
@@ -55,10 +54,10 @@ pub(super) fn all(
         ("AWS_REGION", settings.region.clone()),
         ("AWS_DEFAULT_REGION", settings.region.clone()),
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
-        ("AWS_LAMBDA_FUNCTION_VERSION", VERSION.to_owned()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", function.version.to_string()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string()),
         ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name)),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream(Timestamp::now(), Uuid::new_v4())),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream(Timestamp::now(), function.version, Uuid::new_v4())),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
         ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_owned()),
     ];
@@ -88,8 +87,8 @@ fn library_path(root: &Path) -> OsString {
 }
 
 /// `2026/11/21/[$LATEST]0123456789abcdef0123456789abcdef`.
-fn log_stream(now: Timestamp, unique: Uuid) -> String {
-    format!("{}/[{VERSION}]{}", now.strftime("%Y/%m/%d"), unique.simple())
+fn log_stream(now: Timestamp, version: Version, unique: Uuid) -> String {
+    format!("{}/[{version}]{}", now.strftime("%Y/%m/%d"), unique.simple())
 }
 
 /// What a function may set otherwise. The credentials are no secret: they open nothing anywhere.
@@ -129,6 +128,8 @@ mod tests {
             reserved_concurrency: None,
             events: crate::function::FunctionEvents::default(),
             url: None,
+            version: Version::default(),
+            code: crate::function::Code::default(),
         };
         let settings = Settings { path: "/home/me/bin".into(), ..Settings::default() };
         let text = |text: OsString| text.into_string().unwrap();
@@ -184,6 +185,9 @@ mod tests {
     #[test]
     fn a_log_stream_is_named_by_its_day() {
         let day = "2026-11-21T09:00:00Z".parse().unwrap();
-        assert_eq!(log_stream(day, Uuid::nil()), format!("2026/11/21/[$LATEST]{}", "0".repeat(32)));
+        assert_eq!(
+            log_stream(day, Version::Latest, Uuid::nil()),
+            format!("2026/11/21/[$LATEST]{}", "0".repeat(32))
+        );
     }
 }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use event_queue::{Batch, Error, EventQueue, Failure, Reader, Slot, Value, When};
+use lambda_protocol::function::Qualifier;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::function::{EventInvokeConfig, Function, RecursiveLoop};
@@ -55,13 +56,14 @@ struct Kept<T, O> {
 }
 
 impl Configs {
-    /// Reads what is kept. Blocks for a few reads of a file.
+    /// Reads what is kept of these functions and of these [`key`]s. Blocks for a few reads of a file.
     ///
     /// # Errors
     /// The database cannot be read, or holds what is no config.
     pub(crate) fn load<'f>(
         queue: Option<EventQueue>,
         functions: impl Iterator<Item = &'f Function>,
+        qualified: impl Iterator<Item = String>,
         now: SystemTime,
     ) -> Result<Self, Failure> {
         let reader = queue.as_ref().map(EventQueue::reader).transpose()?;
@@ -82,15 +84,23 @@ impl Configs {
             }
             known.insert(function.name.clone(), one);
         }
+        // Templates say nothing of these.
+        for key in qualified {
+            let mut one = Known::default();
+            if let (Some(queue), Some(reader)) = (&queue, &reader) {
+                one.take_up(&key, queue, reader)?;
+            }
+            known.insert(key, one);
+        }
         Ok(Self { queue, known: Mutex::new(known), writing: tokio::sync::Mutex::default() })
     }
 
-    /// Of a function that is not there: nothing, and the defaults.
+    /// By [`key`], or by a function's name. Of a function that is not there: nothing, and the defaults.
     pub(crate) fn of(&self, function: &str) -> Known {
         self.known().get(function).cloned().unwrap_or_default()
     }
 
-    /// Replaces the function's config by what `change` makes of it, on disk first.
+    /// Replaces the config of this [`key`] by what `change` makes of it, on disk first.
     ///
     /// # Errors
     /// What `change` says against it; or it could not be made durable, and nothing has changed.
@@ -115,6 +125,23 @@ impl Configs {
         self.keep(&recursion_slot(function), &Kept { set, over }).await?;
         self.known().entry(function.to_owned()).or_default().recursive_loop = set;
         Ok(())
+    }
+
+    /// Of a function, or a qualified one, that is removed. What cannot be forgotten now is taken up again by a function of the
+    /// same name.
+    pub(crate) async fn forget(&self, key: &str) {
+        let _one_at_a_time = self.writing.lock().await;
+        self.known().remove(key);
+        let Some(queue) = &self.queue else { return };
+        for slot in [config_slot(key), recursion_slot(key)] {
+            if let Err(error) = queue.submit(Batch::new().unset(slot, When::Always)).await {
+                tracing::warn!(
+                    key,
+                    error = &error as &dyn std::error::Error,
+                    "a removed function's settings are kept"
+                );
+            }
+        }
     }
 
     async fn keep(&self, slot: &Slot, kept: &impl Serialize) -> Result<(), Error> {
@@ -155,6 +182,14 @@ impl Dated {
     }
 }
 
+/// Under which name the config of a qualified function is known: each qualifier has its own.
+pub(crate) fn key(function: &str, qualifier: Option<&str>) -> String {
+    match qualifier {
+        None | Some(Qualifier::LATEST) => function.to_owned(),
+        Some(qualifier) => format!("{function}:{qualifier}"),
+    }
+}
+
 pub(crate) fn epoch_ms(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
@@ -168,7 +203,7 @@ fn read<T: DeserializeOwned>(slot: &Slot, queue: &EventQueue, reader: &Reader) -
 
 fn config_slot(function: &str) -> Slot {
     Slot::parse("lambda.event-invoke-config", function)
-        .expect("function names are no longer than 64 characters")
+        .expect("a name has up to 64 bytes, and a qualifier up to 128")
 }
 
 fn recursion_slot(function: &str) -> Slot {

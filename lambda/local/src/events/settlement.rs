@@ -7,6 +7,7 @@ use event_queue::{NewRow, RowId};
 use lambda_protocol::{
     destination::{Condition, DestinationRecord, ResponseContext},
     fault::Fault,
+    function::Qualifier,
     quotas::{EVENT_REQUEST_BYTES, SQS_MESSAGE_BYTES},
 };
 use serde_json::value::{RawValue, to_raw_value};
@@ -18,8 +19,7 @@ use super::{
     targets::{Target, function_arn},
 };
 use crate::{
-    environment::VERSION,
-    function::{EventInvokeConfig, FunctionEvents},
+    function::{EventInvokeConfig, FunctionEvents, Version},
     settings::Settings,
 };
 
@@ -43,6 +43,8 @@ pub(crate) struct Finished<'a> {
 pub(crate) struct Response<'a> {
     /// 200 where the function ran, whatever became of it.
     pub(crate) status_code: u16,
+    /// What ran, or would have.
+    pub(crate) version: Version,
     pub(crate) failed: bool,
     /// What the function answered, or its error object.
     pub(crate) payload: &'a [u8],
@@ -62,7 +64,7 @@ pub(crate) struct Route<'a> {
     pub(crate) events: &'a FunctionEvents,
     pub(crate) settings: &'a Settings,
     /// Whether there is a function of that name.
-    pub(crate) exists: &'a dyn Fn(&str) -> bool,
+    pub(crate) exists: &'a dyn Fn(&str, Option<&str>) -> bool,
 }
 
 /// `ids` makes message ids and request ids that were not there before.
@@ -112,7 +114,7 @@ impl Finished<'_> {
         route: &Route<'_>,
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Result<NewRow, String> {
-        let qualifier = self.envelope.qualifier.as_deref().unwrap_or(VERSION);
+        let qualifier = self.envelope.qualifier.as_deref().unwrap_or(Qualifier::LATEST);
         let event = json(self.payload);
         let answer = self.response.map(|response| json(response.payload));
         let record = DestinationRecord {
@@ -133,7 +135,7 @@ impl Finished<'_> {
                     MessageAttributes { trace_header: Some(self.trace.to_owned()), ..Default::default() };
                 Ok(attributes.row(queue, self.message_id(kind, ids()), body))
             }
-            Target::Function { name, qualifier } if (route.exists)(&name) => {
+            Target::Function { name, qualifier } if (route.exists)(&name, qualifier.as_deref()) => {
                 within(body.len(), EVENT_REQUEST_BYTES, "an event")?;
                 let request_id = ids();
                 let envelope = Envelope {
@@ -189,7 +191,7 @@ impl Response<'_> {
     fn context(self) -> ResponseContext {
         ResponseContext {
             status_code: self.status_code,
-            executed_version: Some(VERSION.to_owned()),
+            executed_version: Some(self.version.to_string()),
             function_error: self.failed.then(|| "Unhandled".to_owned()),
         }
     }
@@ -270,17 +272,21 @@ mod tests {
         let config = EventInvokeConfig { on_success, on_failure, ..Default::default() };
         let events = FunctionEvents { dead_letter, ..Default::default() };
         let settings = Settings::default();
-        let exists = |name: &str| name == "other";
+        let exists = |name: &str, qualifier: Option<&str>| name == "other" && qualifier.is_none();
         let route = Route { config: Some(&config), events: &events, settings: &settings, exists: &exists };
         settle(&finished, &route, &mut || Uuid::from_u128(7))
     }
 
-    const FAILED: Response<'_> =
-        Response { status_code: 200, failed: true, payload: br#"{"errorType":"E","errorMessage":"no"}"# };
+    const FAILED: Response<'_> = Response {
+        status_code: 200,
+        version: Version::Latest,
+        failed: true,
+        payload: br#"{"errorType":"E","errorMessage":"no"}"#,
+    };
 
     #[test]
     fn a_success_goes_where_successes_go_and_nowhere_else() {
-        let returned = Response { status_code: 200, failed: false, payload: b"1" };
+        let returned = Response { status_code: 200, version: Version::Latest, failed: false, payload: b"1" };
         let on = [Some(QUEUE), Some(TOPIC), Some(TOPIC)];
         let settlement = settled(Condition::Success, Some(returned), on, b"{}");
         assert_eq!(settlement.undelivered, Vec::<String>::new());
@@ -329,7 +335,8 @@ mod tests {
         assert_eq!((settlement.rows.len(), settlement.undelivered.len()), (1, 1));
         assert!(settlement.undelivered[0].starts_with(TOPIC), "{settlement:?}");
         let large = vec![b'1'; SQS_MESSAGE_BYTES];
-        let returned = Response { status_code: 200, failed: false, payload: &large };
+        let returned =
+            Response { status_code: 200, version: Version::Latest, failed: false, payload: &large };
         let settlement = settled(Condition::Success, Some(returned), [Some(QUEUE), None, None], b"{}");
         assert!(settlement.undelivered[0].contains("over the limit of 1048576 bytes"), "{settlement:?}");
     }

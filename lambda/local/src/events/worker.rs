@@ -12,7 +12,7 @@ use tokio::{sync::watch, task::JoinSet, time::sleep};
 use uuid::Uuid;
 
 use super::{
-    config::{Configs, Known},
+    config::{self, Configs},
     decision::{self, Attempt, History, Rules, Step},
     envelope::{self, Envelope},
     hold::Hold,
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     answer::Answer,
     environment::Call,
-    function::{Function, RecursiveLoop},
+    function::{EventInvokeConfig, Function, RecursiveLoop},
     invoke, observer,
     run::{NotRun, Runner, Traces},
 };
@@ -41,7 +41,7 @@ struct Held {
     request_id: Uuid,
     function: Arc<Function>,
     at: usize,
-    known: Known,
+    config: Option<EventInvokeConfig>,
     rules: Rules,
 }
 
@@ -123,19 +123,22 @@ impl Worker {
         let name = envelope::function_of(&leased.row);
         let envelope = Envelope::read(&leased.content).map_err(|error| error.to_string())?;
         let request_id = envelope.id().map_err(|error| error.to_string())?;
-        let Some(at) = self.runner.functions.named(name) else {
-            return Err(format!("there is no function {name}"));
+        let qualifier = envelope.qualifier.as_deref();
+        let Some(at) = self.runner.functions.place(name, qualifier) else {
+            return Err(match qualifier {
+                None => format!("there is no function {name}"),
+                Some(qualifier) => format!("there is no function {name}:{qualifier}"),
+            });
         };
         let function = self.runner.functions.get(at);
-        let known = self.configs.of(name);
-        let config = known.config.as_ref().map(|dated| &dated.config);
+        let config = self.configs.of(&config::key(name, qualifier)).config.map(|dated| dated.config);
         let rules = Rules::new(
-            config.and_then(|config| config.maximum_retry_attempts),
-            config.and_then(|config| config.maximum_event_age_s),
-            function.reserved_concurrency == Some(0),
+            config.as_ref().and_then(|config| config.maximum_retry_attempts),
+            config.as_ref().and_then(|config| config.maximum_event_age_s),
+            self.runner.reserved(name) == Some(0),
             self.runner.driver.settings.wait_scale,
         );
-        Ok(Box::new(Held { leased, envelope, request_id, function, at, known, rules }))
+        Ok(Box::new(Held { leased, envelope, request_id, function, at, config, rules }))
     }
 
     async fn attempt(&self, held: &Held) -> Batch {
@@ -150,9 +153,11 @@ impl Worker {
         if let Some(condition) = decision::before(&self.history(held), &held.rules) {
             return self.finish(held, &traces, condition, failures, None);
         }
-        if traces.is_loop && held.known.recursive_loop == RecursiveLoop::Terminate {
+        let recursive_loop = self.configs.of(&held.function.name).recursive_loop;
+        if traces.is_loop && recursive_loop == RecursiveLoop::Terminate {
             let payload = recursion();
-            let response = Response { status_code: 400, failed: false, payload: payload.as_bytes() };
+            let version = held.function.version;
+            let response = Response { status_code: 400, version, failed: false, payload: payload.as_bytes() };
             return self.finish(held, &traces, Condition::RetriesExhausted, failures, Some(response));
         }
         self.tell(held, observer::Step::Begins { attempt: failures + 1 });
@@ -177,6 +182,7 @@ impl Worker {
             (Step::Finish(condition), answer) => {
                 let response = answer.as_ref().map(|Answer { payload, failure, .. }| Response {
                     status_code: 200,
+                    version: held.function.version,
                     failed: failure.is_some(),
                     payload,
                 });
@@ -222,9 +228,10 @@ impl Worker {
             trace: traces.function.to_str().unwrap_or_default(),
             now: self.queue.now().into(),
         };
-        let exists = |name: &str| self.runner.functions.named(name).is_some();
+        let exists =
+            |name: &str, qualifier: Option<&str>| self.runner.functions.place(name, qualifier).is_some();
         let route = Route {
-            config: held.known.config.as_ref().map(|dated| &dated.config),
+            config: held.config.as_ref(),
             events: &held.function.events,
             settings: &self.runner.driver.settings,
             exists: &exists,

@@ -1,7 +1,9 @@
 //! A function's URL, as its template configures it.
 
+use serde::{Deserialize, Serialize};
+
 /// What `FunctionUrlConfig` or `AWS::Lambda::Url` says. A function without either is called as the default says.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct FunctionUrl {
     pub auth: UrlAuth,
     pub invoke_mode: InvokeMode,
@@ -10,7 +12,7 @@ pub struct FunctionUrl {
 }
 
 /// Who may call: `AuthType`.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub enum UrlAuth {
     /// Everybody: `NONE`.
     #[default]
@@ -20,7 +22,7 @@ pub enum UrlAuth {
 }
 
 /// How an answer travels: `InvokeMode`.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub enum InvokeMode {
     /// Once it is whole.
     #[default]
@@ -32,7 +34,7 @@ pub enum InvokeMode {
 /// Which pages of other origins may call, and what their browsers are told. `*` in a list stands for any.
 ///
 /// All entries are visible ASCII. Source: Lambda API reference, `Cors`.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Cors {
     /// Like `https://example.com`; at most 100.
     pub allow_origins: Vec<String>,
@@ -49,6 +51,13 @@ pub struct Cors {
 
 impl UrlAuth {
     /// Lambda's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "NONE",
+            Self::Iam => "AWS_IAM",
+        }
+    }
+
     pub fn parse(word: &str) -> Option<Self> {
         match word {
             "NONE" => Some(Self::Open),
@@ -60,6 +69,13 @@ impl UrlAuth {
 
 impl InvokeMode {
     /// Lambda's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Buffered => "BUFFERED",
+            Self::ResponseStream => "RESPONSE_STREAM",
+        }
+    }
+
     pub fn parse(word: &str) -> Option<Self> {
         match word {
             "BUFFERED" => Some(Self::Buffered),

@@ -15,7 +15,7 @@ use super::{Admitted, Limits, Pool, Refusal, Was};
 use crate::{
     environment::{Environment, Job, supervisor},
     function::Function,
-    invoke::Functions,
+    functions::Functions,
     logs::LogSink,
     settings::Settings,
     warden::Warden,
@@ -54,8 +54,10 @@ impl Driver {
             max_starting: max_starting(),
             idle_after: settings.idle_after,
         };
-        let pool =
-            Pool::new(limits, functions.all().map(|function| function.reserved_concurrency.map(count)));
+        let pool = Pool::new(
+            limits,
+            functions.places().iter().map(|function| function.reserved_concurrency.map(count)),
+        );
         let driver = Arc::new(Self {
             settings,
             warden,
@@ -142,6 +144,37 @@ impl Driver {
         for environment in idle {
             environment.retire();
         }
+    }
+
+    /// One more function, at a place of its own. `beside` is one whose reservation it shares.
+    pub(crate) fn add(&self, function: Function, beside: Option<usize>) -> usize {
+        self.with_pool(|pool, _| {
+            let at = self.functions.push(function);
+            pool.add(beside);
+            at
+        })
+    }
+
+    /// Nothing leads to the function any more: its environments end as they would if it were replaced.
+    pub(crate) fn retire(self: &Arc<Self>, at: usize) {
+        self.replace(at, Function::clone(&self.functions.get(at)));
+    }
+
+    /// From now on so many invocations of the function, and of its versions, may run at once.
+    pub(crate) fn reserve(self: &Arc<Self>, at: usize, reserved: Option<u32>) {
+        self.with_pool(|pool, _| pool.reserve(at, reserved.map(count)));
+        self.freed.notify_one();
+        self.start_due();
+    }
+
+    /// How many invocations of the function may run at once, whatever others do. `None`: no number is kept for it.
+    pub(crate) fn reserved(&self, at: usize) -> Option<usize> {
+        self.with_pool(|pool, _| pool.reserved(at))
+    }
+
+    /// What functions without a reservation may run together.
+    pub(crate) fn unreserved(&self) -> u32 {
+        u32::try_from(self.with_pool(|pool, _| pool.unreserved())).unwrap_or(u32::MAX)
     }
 
     /// Starts environments for the invocations that wait, as many as may start now.

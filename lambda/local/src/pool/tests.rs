@@ -356,3 +356,33 @@ fn free_places_are_those_that_nobody_has_of_all_kinds() {
     pool.answered(1, now);
     assert_eq!(pool.free(), 2);
 }
+
+#[test]
+fn versions_of_one_function_share_its_reservation() {
+    let (mut pool, now) = (pool(10, &[Some(1), None]), Instant::now());
+    pool.add(Some(0));
+    pool.invoke(2, 1, now).unwrap();
+    let reserved = Refusal::Throttled(ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded);
+    assert_eq!(pool.invoke(0, 2, now), Err(reserved));
+    assert_eq!(starts(&mut pool, now), [2]);
+    pool.ready(2, 7, Was::Starting, now);
+    pool.answered(2, now);
+    assert_eq!(pool.invoke(0, 3, now), Ok(Admitted::Waits));
+}
+
+#[test]
+fn a_reservation_that_comes_or_goes_takes_running_calls_along() {
+    let (mut pool, now) = (pool(3, &[None, None]), Instant::now());
+    for job in 0..2 {
+        pool.invoke(0, job, now).unwrap();
+    }
+    pool.reserve(0, Some(2));
+    assert_eq!((pool.unreserved(), pool.free()), (1, 1));
+    pool.invoke(1, 9, now).unwrap();
+    let account = Refusal::Throttled(ThrottleReason::ConcurrentInvocationLimitExceeded);
+    assert_eq!(pool.invoke(1, 10, now), Err(account));
+    pool.reserve(0, None);
+    assert_eq!((pool.unreserved(), pool.free()), (3, 0));
+    pool.answered(0, now);
+    assert_eq!(pool.free(), 1);
+}

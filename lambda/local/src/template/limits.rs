@@ -42,7 +42,7 @@ pub(super) fn check_handler(handler: &str) -> Result<(), String> {
 }
 
 pub(super) fn check_variable_name(name: &str) -> Result<(), String> {
-    if RESERVED_VARIABLES.contains(&name) {
+    if is_reserved_variable(name) {
         return Err(format!("`{name}` is set by Lambda itself and cannot be given"));
     }
     let inner = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -51,6 +51,11 @@ pub(super) fn check_variable_name(name: &str) -> Result<(), String> {
         return Err(format!("the name of a variable {rule}: `{name}`"));
     }
     Ok(())
+}
+
+/// Whether Lambda sets the variable itself.
+pub(crate) fn is_reserved_variable(name: &str) -> bool {
+    RESERVED_VARIABLES.contains(&name)
 }
 
 pub(super) fn check_variables(variables: &BTreeMap<String, String>) -> Result<(), String> {

@@ -5,6 +5,7 @@
 
 mod calls;
 mod concurrency;
+mod deploying;
 mod endings;
 mod events;
 mod log;

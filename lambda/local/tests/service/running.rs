@@ -96,6 +96,8 @@ pub(crate) fn function(name: &str) -> Function {
         reserved_concurrency: None,
         events: lambda_local::function::FunctionEvents::default(),
         url: None,
+        version: lambda_local::function::Version::Latest,
+        code: lambda_local::function::Code::default(),
     }
 }
 

@@ -50,6 +50,8 @@ mod tests {
             reserved_concurrency: None,
             events: lambda_local::function::FunctionEvents::default(),
             url: None,
+            version: lambda_local::function::Version::Latest,
+            code: lambda_local::function::Code::default(),
         }
     }
 
