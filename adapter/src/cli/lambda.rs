@@ -17,9 +17,13 @@ use crate::{
     data_dir::DataDir,
 };
 
-/// Run the embedded Lambda service alone, for AWS SDKs and `cargo lambda invoke`
+/// Run the embedded Lambda service alone, for AWS SDKs, `cargo lambda` and whatever else deploys and invokes functions
+///
+/// Its functions are those of the template, if there is one, and those that calls deploy; these are kept in the data directory.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  stayput lambda --template template.yaml --listen 127.0.0.1:9000")]
+#[command(
+    after_help = "Example:\n  stayput lambda --listen 127.0.0.1:9000\n  cargo lambda deploy --endpoint-url http://127.0.0.1:9000 --role arn:aws:iam::000000000000:role/x"
+)]
 pub(super) struct Lambda {
     #[command(flatten)]
     template: TemplateOptions,
@@ -41,7 +45,7 @@ impl Lambda {
     pub(super) fn run(self, json: bool) -> Result<Exit, Failure> {
         let signatures = signatures(self.require_signatures)?;
         let config = self.config.load([self.lambda.flags(), self.service.flags()].concat())?;
-        let template = self.template.load()?;
+        let template = self.template.load_if_there()?;
         let _level_stays = logging::start(&config.gateway)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(run(&config, signatures, template, self.build, json))

@@ -85,9 +85,9 @@ pub(super) struct LogOptions {
 /// Which template says what functions there are.
 #[derive(Args, Clone, Debug)]
 pub(super) struct TemplateOptions {
-    /// SAM template with the functions
-    #[arg(long, value_name = "FILE", default_value = "template.yaml")]
-    template: PathBuf,
+    /// SAM template with the functions [default: template.yaml]
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
 }
 
 /// How functions in Rust get their programs.
@@ -182,13 +182,26 @@ impl TemplateOptions {
     /// # Errors
     /// Everything that is wrong with the template.
     pub(super) fn load(&self) -> Result<Template, Failure> {
-        Ok(template::load(&self.template, &BTreeMap::new())?)
+        Ok(template::load(self.path(), &BTreeMap::new())?)
+    }
+
+    /// Likewise; without one that was named, and without the usual one, there are no functions.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the template.
+    pub(super) fn load_if_there(&self) -> Result<Template, Failure> {
+        if self.template.is_none() && !self.path().exists() {
+            return Ok(Template { functions: Vec::new(), notes: Vec::new() });
+        }
+        self.load()
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.template
+        self.template.as_deref().unwrap_or_else(|| Path::new(DEFAULT_TEMPLATE))
     }
 }
+
+const DEFAULT_TEMPLATE: &str = "template.yaml";
 
 /// Section and key of the setting, the flag's name, and what was typed behind it.
 pub(super) fn given<const N: usize>(

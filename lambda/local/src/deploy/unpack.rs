@@ -19,7 +19,7 @@ pub(crate) enum UnpackError {
     Empty,
     #[error("it holds more than {MAX_ENTRIES} files")]
     TooMany,
-    #[error("unpacked it is larger than {UNPACKED_BYTES} bytes")]
+    #[error("unpacked it is too large")]
     TooLarge,
     #[error("{name:?} in it {why}")]
     Entry { name: String, why: &'static str },
@@ -33,13 +33,18 @@ pub(crate) enum UnpackError {
 /// # Errors
 /// It is no archive, or one that reaches out of the folder, or too large. Blocks.
 pub(crate) fn unpack(archive: &[u8], root: &Path) -> Result<(), UnpackError> {
+    within(UNPACKED_BYTES, archive, root)
+}
+
+/// With a limit of its own.
+fn within(most: u64, archive: &[u8], root: &Path) -> Result<(), UnpackError> {
     let mut archive = ZipArchive::new(Cursor::new(archive))?;
     match archive.len() {
         0 => return Err(UnpackError::Empty),
         count if count > MAX_ENTRIES => return Err(UnpackError::TooMany),
         _ => {}
     }
-    let mut unpacking = Unpacking { root, left: UNPACKED_BYTES, links: Vec::new(), taken: BTreeSet::new() };
+    let mut unpacking = Unpacking { root, left: most, links: Vec::new(), taken: BTreeSet::new() };
     for at in 0..archive.len() {
         unpacking.take(&mut archive.by_index(at)?)?;
     }

@@ -14,7 +14,7 @@ use tokio::{
 use super::{Admitted, Limits, Pool, Refusal, Was};
 use crate::{
     environment::{Environment, Job, supervisor},
-    function::Function,
+    function::{Code, Function},
     functions::Functions,
     logs::LogSink,
     settings::Settings,
@@ -155,9 +155,10 @@ impl Driver {
         })
     }
 
-    /// Nothing leads to the function any more: its environments end as they would if it were replaced.
+    /// Nothing leads to the function any more: its environments end as they would if it were replaced, and its code goes with
+    /// the last of them.
     pub(crate) fn retire(self: &Arc<Self>, at: usize) {
-        self.replace(at, Function::clone(&self.functions.get(at)));
+        self.replace(at, Function { code: Code::default(), ..Function::clone(&self.functions.get(at)) });
     }
 
     /// From now on so many invocations of the function, and of its versions, may run at once.
