@@ -9,7 +9,7 @@ use prometheus_client::{
     metrics::{counter::Counter, gauge::Gauge},
     registry::Registry,
 };
-use tokio::{signal::unix::Signal, task::spawn_blocking};
+use tokio::{signal::unix::Signal, sync::watch, task::spawn_blocking};
 
 use crate::{
     config::{Change, Config, ConfigError, Rows, Value},
@@ -78,6 +78,8 @@ pub struct Figures {
 pub struct Triggers {
     /// A change of its files, where they can be watched.
     pub files: Option<Files>,
+    /// Functions that come or go, where rules are made of them.
+    pub functions: Option<watch::Receiver<()>>,
     /// SIGHUP, where it is ours to take.
     pub hangups: Option<Signal>,
 }
@@ -97,8 +99,17 @@ impl Triggers {
                 None => pending().await,
             }
         };
+        let other_functions = async {
+            if let Some(functions) = &mut self.functions
+                && functions.changed().await.is_ok()
+            {
+                return;
+            }
+            pending().await
+        };
         tokio::select! {
             () = changed => {}
+            () = other_functions => {}
             () = asked => {}
         }
     }

@@ -3,7 +3,9 @@
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::SystemTime};
 
 use clap::Args;
-use lambda_local::{Function, Settings, function::Unavailable, rust_build::BuildMode, template::Template};
+use lambda_local::{
+    Function, LocalLambda, Settings, function::Unavailable, rust_build::BuildMode, template::Template,
+};
 use serde_json::json;
 use stayput_core::{Credential, keys::Right};
 use tokio::task::JoinSet;
@@ -30,7 +32,7 @@ use super::{
 };
 use crate::{
     backend::embedded::Embedded,
-    config::{Config, DEV_KEY, GATEWAY_KEY, Rows},
+    config::{Config, DEV_KEY, GATEWAY_KEY, Rows, dev::OwnName},
     data_dir::DataDir,
     events::{View, Watch},
     routes::{self, ListedRoute},
@@ -120,22 +122,20 @@ async fn run(
         lambda: embedding.url().to_owned(),
     };
     let has_rows = config.rows.as_ref().is_some_and(Rows::has_any);
-    let own = Own::new(&template, secret);
-    let rules = own.rules(config.rows);
-    own.warn_of_dead_ends(&rules.table);
+    let own = Own { secret };
+    let names: Vec<_> = template.functions.iter().map(OwnName::from).collect();
+    let rules = own.rules(config.rows, &names);
     let store = data_dir.events()?;
     retries::keep_to_one_run(&mut template.functions, &rules.table);
-    let elsewhere = callbacks::direct(&mut template.functions);
-    let acceptance = callbacks::acceptance(&config.callback, &store, &sealing_keys, elsewhere)?;
+    let mut acceptance = callbacks::acceptance(&config.callback, &store, &sealing_keys)?;
     let timelines = Timelines::default();
     let events = callbacks::events(&store, &sealing_keys, timelines.clone());
     let mut station =
         Station::start(&config.gateway, rules, sealing_keys.clone(), admin_port, Some(View::Here(events)))?;
-    station.acceptance = Some(acceptance);
     let metrics = &station.telemetry.metrics;
     let watch = Watch { timelines: timelines.clone(), figures: metrics.events.clone() };
     let embedding = embedding.keeping(store.clone()).deploying_into(data_dir.deployments());
-    let embedding = embedding.watched_by(Arc::new(watch));
+    let embedding = embedding.watched_by(Arc::new(watch)).telling(callbacks::QUEUE_ARN);
     #[cfg(feature = "aws")]
     let embedding = embedding.sending_on(&config.lambda, &config.aws, &[callbacks::QUEUE]).await?;
     let deliverer =
@@ -156,6 +156,15 @@ async fn run(
         () = signals.asked() => return Ok(Exit::Done),
     };
     let shown = Shown::new(urls, &embedded.service.functions(), &station.rules.load(), &own.secret);
+    acceptance.destinations = Some(Arc::new(callbacks::Here(embedded.service.clone())));
+    station.acceptance = Some(acceptance);
+    let (service, mut functions) = (embedded.service.clone(), embedded.service.renamed());
+    let there = own_names(&service);
+    Own::warn_of_dead_ends(&station.rules.load().table, &there);
+    if there.len() > names.len() {
+        // The rules know the template's only.
+        functions.mark_changed();
+    }
     let following = Following {
         source,
         running: config.values,
@@ -163,13 +172,15 @@ async fn run(
         live: Arc::clone(&station.rules),
         metrics: Arc::clone(&station.telemetry.metrics),
         rules: Box::new(move |rows| {
-            let rules = own.rules(rows);
-            own.warn_of_dead_ends(&rules.table);
+            let names = own_names(&service);
+            let rules = own.rules(rows, &names);
+            Own::warn_of_dead_ends(&rules.table, &names);
             rules
         }),
         set_level,
         followers: Vec::new(),
         files: Vec::new(),
+        functions: Some(functions),
         hangups,
     };
     station.open_here(gateway_port, Arc::new(Embedded(embedded.service.clone())));
@@ -191,6 +202,11 @@ async fn run(
     station.close().await;
     embedded.end().await;
     ended
+}
+
+/// The functions that there are.
+fn own_names(service: &LocalLambda) -> Vec<OwnName> {
+    service.functions().iter().map(|function| OwnName::from(&**function)).collect()
 }
 
 /// Where to find what.

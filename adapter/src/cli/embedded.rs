@@ -44,6 +44,7 @@ pub(super) struct Embedding {
     events: Option<EventQueue>,
     deployments: Option<path::PathBuf>,
     observer: Option<Arc<dyn Observer>>,
+    destination: Option<&'static str>,
     #[cfg(feature = "aws")]
     forwarder: Option<Forwarder>,
 }
@@ -83,6 +84,7 @@ impl Embedding {
             events: None,
             deployments: None,
             observer: None,
+            destination: None,
             #[cfg(feature = "aws")]
             forwarder: None,
         })
@@ -130,6 +132,11 @@ impl Embedding {
         Self { observer: Some(observer), ..self }
     }
 
+    /// Which queue is told how events end whose function names no other; without this, none is.
+    pub(super) fn telling(self, destination: &'static str) -> Self {
+        Self { destination: Some(destination), ..self }
+    }
+
     /// Where the service answers.
     pub(super) fn url(&self) -> &str {
         &self.url
@@ -166,6 +173,7 @@ impl Embedding {
             events: self.events,
             wait_scale: self.wait_scale,
             observer: self.observer,
+            destination: self.destination.map(str::to_owned),
             ..Settings::default()
         };
         let functions = languages::prepare(template.functions, &self.tools, mode).await;

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use tokio::signal::unix::Signal;
+use tokio::{signal::unix::Signal, sync::watch};
 
 use super::{logging::SetLevel, terminal::say};
 use crate::{
@@ -35,6 +35,8 @@ pub(super) struct Following {
     pub(super) followers: Vec<Follower>,
     /// Files besides the configuration whose change is one of the configuration.
     pub(super) files: Vec<PathBuf>,
+    /// The functions that there are, where they come and go.
+    pub(super) functions: Option<watch::Receiver<()>>,
     pub(super) hangups: Option<Signal>,
 }
 
@@ -42,7 +44,7 @@ impl Following {
     /// Follows from now on. Ends when dropped.
     pub(super) fn run(self) -> impl Future<Output = ()> + Send + use<> {
         let Self { source, running, has_rows, live, metrics, rules, .. } = self;
-        let Self { set_level, mut followers, mut files, hangups, .. } = self;
+        let Self { set_level, mut followers, mut files, functions, hangups, .. } = self;
         let set_level = Arc::new(set_level);
         followers.push(Box::new(move |config| {
             let (level, set_level) = (config.gateway.log_level, Arc::clone(&set_level));
@@ -63,6 +65,6 @@ impl Following {
             running,
             has_rows,
         };
-        reload.run(Triggers { files, hangups })
+        reload.run(Triggers { files, functions, hangups })
     }
 }

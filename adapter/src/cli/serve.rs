@@ -1,6 +1,6 @@
 //! `stayput serve`
 
-use std::{collections::BTreeSet, num::NonZeroUsize, sync::Arc};
+use std::{num::NonZeroUsize, sync::Arc};
 
 use clap::Args;
 use serde_json::json;
@@ -118,7 +118,7 @@ async fn run(
     };
     station.acceptance = Some(Acceptance {
         rules: match &callbacks {
-            Some(_) => config.callback.rules(config.callback.policy(), BTreeSet::new()),
+            Some(_) => config.callback.rules(config.callback.policy()),
             None => Asynchronous { callbacks: None, ..Asynchronous::default() },
         },
         keys: sealing_keys,
@@ -141,6 +141,7 @@ async fn run(
         set_level,
         followers: certificates.iter().map(renewal).collect(),
         files: certificates.iter().flat_map(|certificates| certificates.files()).map(Into::into).collect(),
+        functions: None,
         hangups,
     };
     let port = match &certificates {

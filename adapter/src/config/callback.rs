@@ -1,7 +1,5 @@
 //! What the operator says of callbacks, and the rules that come of it.
 
-use std::collections::BTreeSet;
-
 use stayput_core::{
     admission::Asynchronous,
     callback::{HostPattern, Policy, Verdict, classify},
@@ -36,10 +34,9 @@ impl CallbackSettings {
         both(queues.0, queues.1, values, mistakes);
     }
 
-    /// What asynchronous calls must keep to, where callbacks are promised. `elsewhere`: Lambda functions whose ends are told to
-    /// somebody else.
-    pub fn rules(&self, policy: Policy, elsewhere: BTreeSet<String>) -> Asynchronous {
-        Asynchronous { callbacks: Some(policy), elsewhere, callback_event_bytes: self.event_bytes }
+    /// What asynchronous calls must keep to, where callbacks are promised.
+    pub fn rules(&self, policy: Policy) -> Asynchronous {
+        Asynchronous { callbacks: Some(policy), callback_event_bytes: self.event_bytes }
     }
 }
 
@@ -102,7 +99,7 @@ mod tests {
     fn by_default_callbacks_go_to_any_public_host_and_in_dev_to_this_machine() {
         assert_eq!(settings("").policy(), Policy::default());
         assert_eq!(settings("").dev_policy(), Policy { dev: true, ..Policy::default() });
-        assert_eq!(settings("").rules(Policy::default(), BTreeSet::new()), Asynchronous::default());
+        assert_eq!(settings("").rules(Policy::default()), Asynchronous::default());
     }
 
     #[test]
@@ -122,9 +119,8 @@ mod tests {
         assert_eq!(policy.own_names, [pattern("gateway.example")]);
         let blocks = ["10.0.0.0/8", "fd00::/8"].map(|block| Cidr::parse(block).unwrap());
         assert_eq!(policy.addresses, blocks);
-        let rules = settings.rules(policy.clone(), BTreeSet::from(["f".to_owned()]));
+        let rules = settings.rules(policy.clone());
         assert_eq!((rules.callbacks, rules.callback_event_bytes), (Some(policy), 1_024));
-        assert!(rules.elsewhere.contains("f"));
     }
 
     #[test]

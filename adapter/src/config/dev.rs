@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use lambda_local::{function::InvokeMode, template::TemplateFunction};
+use lambda_local::{
+    function::{FunctionUrl, InvokeMode},
+    template::TemplateFunction,
+};
 use lambda_protocol::function::FunctionRef;
 use stayput_core::{
     Credential, DIALECTS,
@@ -25,7 +28,7 @@ pub struct OwnName {
     pub name: String,
     /// How long it may run.
     pub timeout: Duration,
-    /// Its template says that it streams.
+    /// Its URL's mode says that it streams.
     pub streams: bool,
 }
 
@@ -37,10 +40,19 @@ impl OwnName {
 }
 
 impl From<&TemplateFunction> for OwnName {
-    fn from(function: &TemplateFunction) -> Self {
-        let streams = function.url.as_ref().is_some_and(|url| url.invoke_mode == InvokeMode::ResponseStream);
-        Self { streams, ..Self::new(&function.name, function.timeout) }
+    fn from(TemplateFunction { name, timeout, url, .. }: &TemplateFunction) -> Self {
+        Self { streams: streams(url.as_ref()), ..Self::new(name, *timeout) }
     }
+}
+
+impl From<&lambda_local::Function> for OwnName {
+    fn from(lambda_local::Function { name, timeout, url, .. }: &lambda_local::Function) -> Self {
+        Self { streams: streams(url.as_ref()), ..Self::new(name, *timeout) }
+    }
+}
+
+fn streams(url: Option<&FunctionUrl>) -> bool {
+    url.is_some_and(|url| url.invoke_mode == InvokeMode::ResponseStream)
 }
 
 /// A table in which every function answers in every dialect under its own name. A name that a dialect's callers

@@ -211,7 +211,7 @@ async fn a_changed_file_comes_into_force_by_itself() {
     let path = file.clone();
     reload.load = Box::new(move || Config::load(Some(&path), Vec::new()));
     let files = Some(Files::watch(vec![file.clone()]).unwrap());
-    let driver = tokio::spawn(reload.run(Triggers { files, hangups: None }));
+    let driver = tokio::spawn(reload.run(Triggers { files, ..Triggers::default() }));
     std::fs::write(&file, functions(&["two"])).unwrap();
     while call(&gateway, "two").await != StatusCode::OK {
         tokio::time::sleep(Duration::from_millis(1)).await;

@@ -16,6 +16,8 @@ use lambda_protocol::{
     invoke::Invoke,
 };
 
+use tokio::sync::watch;
+
 use crate::{
     function::{Function, FunctionUrl, Version},
     settings::Settings,
@@ -27,6 +29,8 @@ pub(crate) struct Functions {
     table: ArcSwap<Table>,
     /// Held by who changes.
     changing: Mutex<()>,
+    /// Changes with what names lead to.
+    renamed: watch::Sender<()>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -71,7 +75,11 @@ impl Functions {
                 table.set(name, Named { latest: at, versions: BTreeMap::new(), aliases: BTreeMap::new() });
             }
         }
-        Self { table: ArcSwap::from_pointee(table), changing: Mutex::default() }
+        Self {
+            table: ArcSwap::from_pointee(table),
+            changing: Mutex::default(),
+            renamed: watch::Sender::new(()),
+        }
     }
 
     /// The unpublished ones, in the order in which they came.
@@ -131,6 +139,7 @@ impl Functions {
     /// From now on `name` leads to what `named` says.
     pub(crate) fn name(&self, name: &str, named: Named) {
         self.change(|table| table.set(name.to_owned(), named));
+        self.renamed.send_replace(());
     }
 
     /// From now on `name` leads nowhere.
@@ -140,6 +149,12 @@ impl Functions {
             table.named.remove(name);
             table.urls.retain(|_, (owner, _)| owner != name);
         });
+        self.renamed.send_replace(());
+    }
+
+    /// Hears of it when a name leads somewhere else, or is there no more.
+    pub(crate) fn renamed(&self) -> watch::Receiver<()> {
+        self.renamed.subscribe()
     }
 
     /// The place of the function that is meant.

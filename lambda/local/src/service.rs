@@ -30,7 +30,7 @@ use crate::{
         worker::Worker,
     },
     front,
-    function::{Function, RecursiveLoop, Version},
+    function::{EventInvokeConfig, Function, RecursiveLoop, Version},
     functions::Functions,
     invoke::{self, Kind},
     logs::LogSink,
@@ -144,6 +144,19 @@ impl LocalLambda {
         }
         self.runner.driver.replace(at, function);
         true
+    }
+
+    /// Hears of it when functions come, change or go by calls.
+    pub fn renamed(&self) -> watch::Receiver<()> {
+        self.runner.functions.renamed()
+    }
+
+    /// Who is told how events of the function end: well, and badly. `None`: nobody.
+    pub fn destinations(&self, function: &str, qualifier: Option<&str>) -> [Option<String>; 2] {
+        let config = self.configs.of(&config::key(function, qualifier)).config.map(|dated| dated.config);
+        let EventInvokeConfig { on_success, on_failure, .. } = config.unwrap_or_default();
+        [on_success, on_failure]
+            .map(|named| named.or_else(|| self.runner.driver.settings.destination.clone()))
     }
 
     /// The events that wait, run or are dead. `None`: this service keeps none.

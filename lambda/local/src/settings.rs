@@ -41,6 +41,9 @@ pub struct Settings {
     /// What the waits of asynchronous events are multiplied with: 1 and 2 minutes before a retry, 1 s to 5 minutes for
     /// a place, and the age at which an event is given up (60 s to 6 h). Greater than 0. Default: 1, which is AWS's.
     pub wait_scale: f64,
+    /// The ARN that is told how an event has ended, well or badly, where its function's configuration names none for that.
+    /// Default: nobody is told.
+    pub destination: Option<String>,
     /// Where functions are kept that calls deploy. Default: nowhere, and such calls are refused.
     pub deployments: Option<Arc<Deployments>>,
     /// Who watches calls. Default: nobody.
@@ -112,6 +115,7 @@ impl Default for Settings {
             signatures: Signatures::Ignored,
             events: None,
             wait_scale: 1.0,
+            destination: None,
             deployments: None,
             observer: None,
         }

@@ -1,10 +1,12 @@
 """boto3 deploys into the embedded Lambda: what a deployment tool needs, and archives that nobody should take."""
 
+import http.server
 import io
 import json
 import os
 import stat
 import time
+import urllib.error
 import urllib.request
 import zipfile
 
@@ -174,6 +176,61 @@ def url_and_permissions():
     remove("url")
 
 
+def through_the_gateway():
+    """What is deployed while `dev` runs has a name for callers at once, callbacks included; what is removed has none."""
+    remove("called")
+    create("called")
+    gateway = os.environ["STAYPUT_URL"]
+
+    def post(headers):
+        request = urllib.request.Request(f"{gateway}/function/called", b"{}", headers)
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    def until(status):
+        """The rules follow in the background."""
+        deadline = time.monotonic() + 20
+        while True:
+            answer = post({})
+            if answer[0] == status or time.monotonic() > deadline:
+                return answer
+            time.sleep(0.02)
+
+    status, body = until(200)
+    check("a deployed function is called through the gateway", (status, json.loads(body)["says"]), (200, "one"))
+    told = []
+
+    class Receiver(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            told.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    receiver = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+    url = f"http://127.0.0.1:{receiver.server_port}/"
+    request = urllib.request.Request(f"{gateway}/async-function/called", b"{}", {"X-Callback-Url": url})
+    with urllib.request.urlopen(request) as answer:
+        check("and asynchronously", answer.status, 202)
+    receiver.timeout = 60
+    receiver.handle_request()
+    check("its callback comes", [each["says"] for each in told], ["one"])
+    client.put_function_event_invoke_config(FunctionName="called", DestinationConfig={
+        "OnSuccess": {"Destination": "arn:aws:sqs:us-east-1:000000000000:elsewhere"}})
+    try:
+        urllib.request.urlopen(request)
+        check("no promise once its ends are told elsewhere", 202, 501)
+    except urllib.error.HTTPError as error:
+        check("no promise once its ends are told elsewhere", error.code, 501)
+    remove("called")
+    check("no name once it is removed", until(404)[0], 404)
+
+
 def lists():
     names = [f"many-{at}" for at in range(3)]
     remove(*names)
@@ -239,6 +296,7 @@ def mistakes():
 whole_life()
 what_waits_runs_on_the_new_code()
 url_and_permissions()
+through_the_gateway()
 lists()
 hostile_archives()
 mistakes()

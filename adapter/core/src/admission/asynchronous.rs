@@ -1,7 +1,5 @@
 //! What an asynchronous call must keep to besides, decided from its head.
 
-use std::collections::BTreeSet;
-
 use lambda_protocol::quotas::EVENT_REQUEST_BYTES;
 
 use crate::{Call, Rejection, Shape, callback::Policy, keys::Key, table::Function};
@@ -11,8 +9,6 @@ use crate::{Call, Rejection, Shape, callback::Policy, keys::Key, table::Function
 pub struct Asynchronous {
     /// Where callbacks may go; `None`: none can be promised.
     pub callbacks: Option<Policy>,
-    /// Lambda functions whose ends are told to somebody else than the deliverer.
-    pub elsewhere: BTreeSet<String>,
     /// Bytes of an event that promises a callback.
     pub callback_event_bytes: usize,
 }
@@ -20,7 +16,7 @@ pub struct Asynchronous {
 impl Default for Asynchronous {
     fn default() -> Self {
         let callbacks = Some(Policy::default());
-        Self { callbacks, elsewhere: BTreeSet::new(), callback_event_bytes: CALLBACK_EVENT_BYTES }
+        Self { callbacks, callback_event_bytes: CALLBACK_EVENT_BYTES }
     }
 }
 
@@ -42,9 +38,6 @@ impl Asynchronous {
                 let policy = self.callbacks.as_ref();
                 let policy = policy.ok_or(Rejection::NotImplemented("callbacks are not available here"))?;
                 url.check(&policy.of(key))?;
-                if self.elsewhere.contains(&function.lambda.name) {
-                    return Err(Rejection::NotImplemented("no callback can be promised for this function"));
-                }
                 Ok(self.callback_event_bytes.min(EVENT_REQUEST_BYTES))
             }
         }

@@ -1,10 +1,11 @@
 //! Callbacks on one machine: the ends of asynchronous calls go to a queue of the embedded service, and from there to the
 //! callers' URLs.
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 use event_queue::{EventQueue, Failure as StoreFailure, QueueName};
-use lambda_local::template::TemplateFunction;
+use lambda_local::LocalLambda;
+use lambda_protocol::function::{FunctionRef, Qualifier};
 use stayput_core::token::SealingKeys;
 
 use crate::{
@@ -12,24 +13,21 @@ use crate::{
     cli::terminal::say,
     config::CallbackSettings,
     deliverer::{Deliverer, Figures, Post, StoredRecords, ThisMachine},
+    destinations::{Answer, Destinations},
     events::Events,
     ledger::{Ledger, StoredTable},
     timelines::Timelines,
 };
 
-/// Has the ends of all functions told to the deliverer that the template does not send elsewhere, as one does on AWS.
-/// Returns the names of the others.
-pub(super) fn direct(functions: &mut [TemplateFunction]) -> Vec<String> {
-    let mut elsewhere = Vec::new();
-    for function in functions {
-        let config = function.events.config.get_or_insert_default();
-        let ends = [&mut config.on_success, &mut config.on_failure];
-        let is_told = ends.map(|end| end.get_or_insert_with(|| QUEUE_ARN.to_owned()).as_str() == QUEUE_ARN);
-        if is_told != [true; 2] {
-            elsewhere.push(function.name.clone());
-        }
+/// The embedded service's own word on where functions' ends are told.
+#[derive(Debug)]
+pub(super) struct Here(pub(super) LocalLambda);
+
+impl Destinations for Here {
+    fn lead_here<'a>(&'a self, function: &'a FunctionRef, qualifier: Option<&'a Qualifier>) -> Answer<'a> {
+        let told = self.0.destinations(&function.name, qualifier.map(Qualifier::as_str));
+        Box::pin(ready(told.iter().all(|told| told.as_deref() == Some(QUEUE_ARN))))
     }
-    elsewhere
 }
 
 /// Takes asynchronous calls, and promises callbacks to this machine, too.
@@ -40,9 +38,8 @@ pub(super) fn acceptance(
     settings: &CallbackSettings,
     store: &EventQueue,
     keys: &SealingKeys,
-    elsewhere: Vec<String>,
 ) -> Result<Acceptance, StoreFailure> {
-    let rules = settings.rules(settings.dev_policy(), elsewhere.into_iter().collect());
+    let rules = settings.rules(settings.dev_policy());
     let ledger = Ledger::new(Arc::new(StoredTable::new(store.clone())?));
     Ok(Acceptance { rules, keys: keys.clone(), ledger, patience: None, destinations: None })
 }
@@ -92,5 +89,6 @@ fn queue() -> QueueName {
 
 pub(super) const QUEUE: &str = "stayput-callbacks";
 
-/// In the account and the region that the embedded service stands in for.
-const QUEUE_ARN: &str = "arn:aws:sqs:us-east-1:000000000000:stayput-callbacks";
+/// Where all ends are told that are not configured to be told elsewhere. In the account and the region that the embedded service
+/// stands in for.
+pub(super) const QUEUE_ARN: &str = "arn:aws:sqs:us-east-1:000000000000:stayput-callbacks";

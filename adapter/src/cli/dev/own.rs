@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use lambda_local::template::Template;
 use stayput_core::{Credential, table::Table};
 
 use crate::{
@@ -17,20 +16,14 @@ use crate::{
 
 /// What `dev` adds to what the file says.
 pub(super) struct Own {
-    /// The template's functions.
-    functions: Vec<OwnName>,
     pub(super) secret: Credential,
 }
 
 impl Own {
-    pub(super) fn new(template: &Template, secret: Credential) -> Self {
-        Self { functions: template.functions.iter().map(OwnName::from).collect(), secret }
-    }
-
     /// What the file says and the dev key; without rows in it, everything for everyone who runs `dev`. A file that names keys
-    /// only leaves the functions their own names.
-    pub(super) fn rules(&self, rows: Option<Rows>) -> Rules {
-        let functions = self.functions.iter().cloned();
+    /// only leaves the `functions` that there are their own names.
+    pub(super) fn rules(&self, rows: Option<Rows>, functions: &[OwnName]) -> Rules {
+        let functions = functions.iter().cloned();
         match rows.filter(Rows::has_any) {
             Some(Rows { table, mut keys }) => {
                 keys.push(dev::own_key(&self.secret));
@@ -45,18 +38,16 @@ impl Own {
     }
 
     /// Names that lead nowhere are no mistake, as the same file serves production, but here nobody will be answered.
-    pub(super) fn warn_of_dead_ends(&self, table: &Table) {
+    pub(super) fn warn_of_dead_ends(table: &Table, functions: &[OwnName]) {
         if table.is_empty() {
             say(
                 "warning: no function has a name that callers could use; add [[function]] rows to the configuration",
             );
         }
-        let missing = |lambda: &str| self.functions.iter().all(|function| function.name != lambda);
+        let missing = |lambda: &str| functions.iter().all(|function| function.name != lambda);
         let names: BTreeSet<_> = table.rows().map(|(_, _, row)| row.lambda.name.as_str()).collect();
         for name in names.into_iter().filter(|name| missing(name)) {
-            say(format_args!(
-                "warning: the template has no function {name:?}, which the configuration names"
-            ));
+            say(format_args!("warning: there is no function {name:?}, which the configuration names"));
         }
     }
 }

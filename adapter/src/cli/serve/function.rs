@@ -5,7 +5,6 @@
 //! process in that moment, and perhaps for good.
 
 use std::{
-    collections::BTreeSet,
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::Pin,
@@ -107,7 +106,7 @@ async fn acceptance(
     let (rules, destinations) = match callbacks {
         Some(callbacks) => {
             let destinations = callbacks.destinations(account).await.map_err(|cause| unreachable(&cause))?;
-            (config.callback.rules(config.callback.policy(), BTreeSet::new()), Some(destinations))
+            (config.callback.rules(config.callback.policy()), Some(destinations))
         }
         None => (Asynchronous { callbacks: None, ..Asynchronous::default() }, None),
     };

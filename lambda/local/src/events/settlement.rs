@@ -78,7 +78,7 @@ pub(crate) fn settle(
     let destination = route.config.and_then(|config| {
         if succeeded { config.on_success.as_deref() } else { config.on_failure.as_deref() }
     });
-    if let Some(arn) = destination {
+    if let Some(arn) = destination.or(route.settings.destination.as_deref()) {
         let kind = if succeeded { "success" } else { "failure" };
         settlement.take(arn, finished.record(kind, arn, route, ids));
     }
