@@ -4,15 +4,31 @@
 //! conversation ─► stayput serve ─ signed ─► TLS ends ─► a Lambda that checks the signature and is told what to say
 //!                                                    └► stayput lambda --require-signatures ─► a function that is told
 //! ```
+//!
+//! `aws/function_url.rs` has `stayput serve` as a function.
 
 #[path = "aws/configuration.rs"]
 mod configuration;
+#[path = "aws/deliverer_function.rs"]
+mod deliverer_function;
 #[path = "aws/embedded.rs"]
 mod embedded;
+#[path = "aws/function_url.rs"]
+mod function_url;
+#[path = "aws/gateway_function.rs"]
+mod gateway_function;
+#[path = "aws/on_the_way.rs"]
+mod on_the_way;
 #[path = "aws/process.rs"]
 mod process;
 #[path = "aws/serve.rs"]
 mod serve;
+#[path = "aws/server.rs"]
+mod server;
+#[path = "aws/services.rs"]
+mod services;
+#[path = "aws/signer.rs"]
+mod signer;
 #[path = "aws/tls.rs"]
 mod tls;
 #[path = "aws/wire.rs"]
@@ -27,13 +43,14 @@ use embedded::Embedded;
 use http::{HeaderName, StatusCode};
 use lambda_protocol::invoke::X_AMZ_LOG_RESULT;
 use serve::{CLIENTS, Serving};
+use signer::Signer;
 use tls::TlsEnd;
 use wire::{Checks, Wire};
 
 #[test]
 fn every_conversation_goes_as_it_is_told_over_signed_http() {
     for client in CLIENTS {
-        let lambda = Wire::start(Checks::Signatures).expect("a Lambda");
+        let lambda = Wire::start(Checks::Signatures(Signer::Process)).expect("a Lambda");
         let gateway = Serving::start(client, &format!("http://{}", lambda.address), None);
         replay_all(client, &gateway, &lambda.told, is_without_callback);
         assert!(lambda.requests() > 0, "{client} asked somebody else");
@@ -43,7 +60,7 @@ fn every_conversation_goes_as_it_is_told_over_signed_http() {
 #[test]
 fn every_conversation_goes_as_it_is_told_over_tls() {
     for client in CLIENTS {
-        let lambda = Wire::start(Checks::Signatures).expect("a Lambda");
+        let lambda = Wire::start(Checks::Signatures(Signer::Process)).expect("a Lambda");
         let tls = TlsEnd::start(lambda.address).expect("TLS");
         let gateway = Serving::start(client, &tls.url(), Some(tls.authority()));
         replay_all(client, &gateway, &lambda.told, is_without_callback);
@@ -71,7 +88,7 @@ fn what_functions_answer_comes_through_the_strict_embedded_service_and_tls() {
 #[test]
 fn a_certificate_that_nobody_trusts_is_an_unreachable_lambda() {
     for client in CLIENTS {
-        let lambda = Wire::start(Checks::Signatures).expect("a Lambda");
+        let lambda = Wire::start(Checks::Signatures(Signer::Process)).expect("a Lambda");
         let tls = TlsEnd::start(lambda.address).expect("TLS");
         let stranger = TlsEnd::start(lambda.address).expect("TLS");
         let gateway = Serving::start(client, &tls.url(), Some(stranger.authority()));

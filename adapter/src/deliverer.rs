@@ -234,7 +234,10 @@ impl Deliverer {
         let Self { keys, policy, post, .. } = self;
         let mut headers = callback.headers.clone();
         let secrets = SigningSecrets::of(keys, &ticket.key);
-        headers.extend(secrets.fields(ticket.invocation, SystemTime::now(), &callback.body));
+        for (name, value) in secrets.fields(ticket.invocation, SystemTime::now(), &callback.body) {
+            // The id is there already, and twice is not what was signed.
+            headers.insert(name, value);
+        }
         post.send(&ticket.callback, policy, headers, callback.body.clone()).await
     }
 

@@ -68,7 +68,7 @@ impl Caller {
 }
 
 /// Sends the bytes as they are and reads one response.
-fn exchange(caller: &mut TcpStream, method: &Method, raw: Bytes) -> io::Result<Got> {
+pub(crate) fn exchange(caller: &mut TcpStream, method: &Method, raw: Bytes) -> io::Result<Got> {
     let mut sending = caller.try_clone()?;
     // A request that is refused early may be refused while it is still being sent, so both go on at once.
     let sender = thread::spawn(move || sending.write_all(&raw));
@@ -158,4 +158,4 @@ fn read_more(caller: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<()> {
 }
 
 /// Far beyond what any conversation takes; only a gateway that hangs gets there.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use http::{HeaderName, StatusCode, Uri};
+use lambda_protocol::destination::Condition;
 use stayput_core::Mode;
 
 use super::{
+    ending::{End, ExpectedCallback},
     message::{ExpectedInvoke, ExpectedPayload, ExpectedResponse, Headers, Lambda, Request},
     situation,
     stream::Stream,
@@ -30,6 +32,8 @@ pub(crate) struct Turn {
     /// `None`: the gateway answers alone.
     pub(crate) call: Option<(ExpectedInvoke, Lambda)>,
     pub(crate) response: ExpectedResponse,
+    /// How an asynchronous call went on, where that is told.
+    pub(crate) end: Option<End>,
 }
 
 impl Conversation {
@@ -53,7 +57,18 @@ impl Conversation {
                 }
             };
             let response = sections.next().ok_or("no --- response at the end")?;
-            turns.push(Turn { request, call, response: read_response(response.named("response")?)? });
+            let response = read_response(response.named("response")?)?;
+            let end = match sections.next_if(|section| section.name == "end") {
+                None => None,
+                Some(end) => {
+                    let callback = sections.next().ok_or("no --- callback after --- end")?;
+                    Some(read_end(end.text, callback.named("callback")?)?)
+                }
+            };
+            if end.is_some() && call.is_none() {
+                return Err("an --- end without an --- invoke".to_owned());
+            }
+            turns.push(Turn { request, call, response, end });
         }
         if turns.is_empty() {
             return Err("no --- request".to_owned());
@@ -187,6 +202,30 @@ fn read_response(text: &str) -> Result<ExpectedResponse, String> {
     Ok(ExpectedResponse { status, headers, body: Template::parse(body)?, is_cut })
 }
 
+fn read_end(end: &str, callback: &str) -> Result<End, String> {
+    let (start, fields, payload) = split(end)?;
+    if !fields.is_empty() {
+        return Err("an --- end has no headers".to_owned());
+    }
+    let (condition, error) =
+        start.split_once(' ').map_or((start, None), |(condition, error)| (condition, Some(error)));
+    Ok(End {
+        condition: Condition::parse(condition).ok_or_else(|| format!("{condition:?} is no condition"))?,
+        function_error: error.map(str::to_owned),
+        payload: (!payload.is_empty()).then(|| payload.to_owned()),
+        callback: read_callback(callback)?,
+    })
+}
+
+fn read_callback(text: &str) -> Result<Option<ExpectedCallback>, String> {
+    let (start, fields, body) = split(text)?;
+    match start {
+        "none" if fields.is_empty() && body.is_empty() => Ok(None),
+        "POST" => Ok(Some(ExpectedCallback { headers: headers(fields)?, body: Template::parse(body)? })),
+        _ => Err(format!("{start:?} is neither POST nor none")),
+    }
+}
+
 fn status(line: &str) -> Result<StatusCode, String> {
     line.parse().map_err(|_| format!("{line:?} is no status"))
 }
@@ -240,6 +279,36 @@ mod tests {
         let turn = &told.turns[0];
         assert!(matches!(turn.call, Some((_, Lambda::Stream(_)))));
         assert!(turn.response.is_cut && turn.response.status == StatusCode::OK);
+    }
+
+    #[test]
+    fn a_call_has_an_end_that_its_caller_is_told_of_or_not() {
+        let told = |end: &str| {
+            let invoke = "--- invoke\nPOST /i\n--- lambda\n202\n--- response\n202\n";
+            parse(&format!("{TOP}{REQUEST}{invoke}{end}"))
+                .map(|told| told.turns.into_iter().next().unwrap().end)
+        };
+        let end = told("--- end\nSuccess\n\n{}\n--- callback\nPOST\nX-Tag: 1\n\nx\n").unwrap().unwrap();
+        assert_eq!(
+            (end.condition, end.function_error, end.payload.as_deref()),
+            (Condition::Success, None, Some("{}"))
+        );
+        assert_eq!(end.callback.unwrap().body, Template::parse("x").unwrap());
+        let end = told("--- end\nRetriesExhausted Unhandled\n--- callback\nnone\n").unwrap().unwrap();
+        assert_eq!((end.function_error.as_deref(), end.payload), (Some("Unhandled"), None));
+        assert!(end.callback.is_none());
+        for (text, mistake) in [
+            ("--- end\nSuccess\n", "no --- callback"),
+            ("--- end\nGood\n--- callback\nnone\n", "no condition"),
+            ("--- end\nSuccess\nX-Tag: 1\n--- callback\nnone\n", "no headers"),
+            ("--- end\nSuccess\n--- callback\nGET\n", "neither"),
+        ] {
+            let error = told(text).expect_err(mistake);
+            assert!(error.contains(mistake), "{error:?} does not say {mistake:?}");
+        }
+        let alone =
+            parse(&format!("{TOP}{REQUEST}--- response\n202\n--- end\nSuccess\n--- callback\nnone\n"));
+        assert!(alone.is_err_and(|error| error.contains("without an --- invoke")));
     }
 
     #[test]

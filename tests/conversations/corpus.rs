@@ -7,6 +7,7 @@ use std::{
 
 pub(crate) mod caller;
 pub(crate) mod conversation;
+pub(crate) mod ending;
 pub(crate) mod event;
 pub(crate) mod message;
 pub(crate) mod replay;
@@ -25,12 +26,17 @@ use stayput_core::token::{SEALING_KEY_BYTES, SealingKey, SealingKeys};
 /// # Panics
 /// Names every file that cannot be read or does not fit the form.
 pub(crate) fn all() -> Vec<Conversation> {
+    all_at(HOST)
+}
+
+/// The same of a gateway that its callers know by this host.
+pub(crate) fn all_at(host: &str) -> Vec<Conversation> {
     let mut mistakes = Vec::new();
     let mut told = Vec::new();
     for file in files(&folder()) {
         let path = file.strip_prefix(folder()).expect("below the folder").display().to_string();
         let text = fs::read_to_string(&file).map_err(|error| error.to_string());
-        match text.and_then(|text| Conversation::parse(&path, &text)) {
+        match text.and_then(|text| Conversation::parse(&path, &text.replace(HOST, host))) {
             Ok(conversation) => told.push(conversation),
             Err(mistake) => mistakes.push(format!("{path}: {mistake}")),
         }
@@ -38,6 +44,9 @@ pub(crate) fn all() -> Vec<Conversation> {
     assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
     told
 }
+
+/// The gateway's, as the files write it.
+pub(crate) const HOST: &str = "functions.example";
 
 /// What tickets are sealed with.
 pub(crate) fn sealing_keys() -> SealingKeys {

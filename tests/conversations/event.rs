@@ -2,16 +2,19 @@
 
 use serde_json::{Value, json};
 
-use super::template::{Known, Template};
+use super::{
+    HOST,
+    template::{Known, Template},
+};
 
 /// Compares an event with what a conversation writes of it.
 ///
 /// # Errors
 /// The first member that differs.
 pub(crate) fn check(written: &str, actual: &[u8], known: &mut Known) -> Result<(), String> {
-    let mut expected = every_event();
     let written: Value =
         serde_json::from_str(written).map_err(|error| format!("the file's event: {error}"))?;
+    let mut expected = every_event(written["headers"]["host"].as_str().unwrap_or(HOST));
     if let Some(path) = written.get("rawPath") {
         expected["requestContext"]["http"]["path"] = path.clone();
     }
@@ -34,8 +37,9 @@ pub(crate) fn check(written: &str, actual: &[u8], known: &mut Known) -> Result<(
 const TRACE: [&str; 2] = ["traceparent", "x-amzn-trace-id"];
 
 /// What every conversation's event has in common, so that no file need say it. `requestContext.http.path` is added:
-/// it says what `rawPath` says.
-fn every_event() -> Value {
+/// it says what `rawPath` says. `host`: whom the caller has asked.
+fn every_event(host: &str) -> Value {
+    let (prefix, _) = host.split_once('.').unwrap_or((host, ""));
     json!({
         "version": "2.0",
         "routeKey": "$default",
@@ -43,9 +47,9 @@ fn every_event() -> Value {
         "isBase64Encoded": false,
         "requestContext": {
             "accountId": "anonymous",
-            "apiId": "functions",
-            "domainName": "functions.example",
-            "domainPrefix": "functions",
+            "apiId": prefix,
+            "domainName": host,
+            "domainPrefix": prefix,
             "http": { "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1" },
             "requestId": "<<id>>",
             "routeKey": "$default",
@@ -99,7 +103,7 @@ mod tests {
     /// The event of [`WRITTEN`], changed.
     #[track_caller]
     fn check_changed(change: impl FnOnce(&mut Value), difference: Option<&str>) {
-        let mut event = every_event();
+        let mut event = every_event(HOST);
         event["rawPath"] = json!("/a");
         event["headers"] = json!({ "x": "1", "traceparent": "00", "x-amzn-trace-id": "Root" });
         event["requestContext"]["requestId"] = json!("01980000-0000-7000-8000-000000000001");

@@ -172,7 +172,7 @@ impl ExpectedResponse {
 }
 
 /// Every listed field must be there with all its values, and no other that is compared.
-fn check_headers(
+pub(crate) fn check_headers(
     listed: &Headers,
     actual: &HeaderMap,
     is_compared: impl Fn(&HeaderName) -> bool,

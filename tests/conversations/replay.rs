@@ -7,10 +7,11 @@ use std::{
 
 use bytes::Bytes;
 use http::Method;
+use stayput::deliverer::{self, Undeliverable};
 use stayput_core::{
     Call, Dialect, Exchange, Invocation, Outcome, Rejection, Rendered, RenderedBody, Trace,
     admission::{Asynchronous, Desk, recognise},
-    callback::Ticket,
+    callback::{Ticket, When},
     keys::Keyring,
     table::Table,
     token::NONCE_BYTES,
@@ -118,6 +119,19 @@ impl Gateway<'_> {
         };
         let (invoke, lambda) = turn.call.as_ref().ok_or("Lambda is asked, and no --- invoke is expected")?;
         invoke.check(&head, &payload, known)?;
+        if let Some(end) = &turn.end {
+            let record = end.record(&invoke.target, &payload, now + ELAPSED)?;
+            let promise = deliverer::read(&record, &super::sealing_keys(), When::Platform, now);
+            let callback = match promise {
+                Ok(promise) => promise.callback,
+                Err(Undeliverable::NotOurs) => None,
+                Err(why) => return Err(format!("the end's record: {why}")),
+            };
+            end.check(
+                callback.as_ref().map(|callback| (&callback.headers, &*callback.body)),
+                &mut known.clone(),
+            )?;
+        }
         let Some((head, body)) = lambda.reply(known)? else {
             return Ok(Err(no_reply(lambda, invocation)));
         };

@@ -5,6 +5,7 @@ use stayput_core::Mode;
 /// The word of the tag line, and the modes in which every dialect must have it.
 pub(crate) const SITUATIONS: &[(&str, &[Mode])] = &[
     ("success", BOTH),
+    ("callback", ASYNC),
     ("methods", SYNC),
     ("path-and-query", SYNC),
     ("encoded-path", SYNC),
@@ -32,6 +33,7 @@ pub(crate) const SITUATIONS: &[(&str, &[Mode])] = &[
 ];
 
 const SYNC: &[Mode] = &[Mode::Sync];
+const ASYNC: &[Mode] = &[Mode::Async];
 const BOTH: &[Mode] = &[Mode::Sync, Mode::Async];
 
 pub(crate) fn mode(word: &str) -> Option<Mode> {

@@ -43,6 +43,12 @@ impl Template {
         Ok(Self(parts))
     }
 
+    /// What the other expects behind what this one does.
+    pub(crate) fn followed_by(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     /// The bytes, where every word is known.
     ///
     /// # Errors

@@ -14,9 +14,10 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::Stream;
-use http::Request;
+use http::{HeaderMap, HeaderValue, Request};
 use http_body::{Body as _, Frame};
 use http_body_util::Full;
+use lambda_protocol::invoke::X_AMZN_TRACE_ID;
 use stayput_core::{
     DIALECTS,
     admission::Asynchronous,
@@ -50,8 +51,9 @@ pub(super) async fn run(options: &ConfigOptions, flags: Vec<Flag>) -> Result<Exi
     let rules = take_rules(&mut config)?;
     let _level_stays = logging::start(&config.gateway)?;
     let gateway = gateway(&config, rules, keys, &account).await?;
-    let handler = async |request: Request<Bytes>, _: stayput_runtime::Context| {
+    let handler = async |mut request: Request<Bytes>, invocation: stayput_runtime::Context| {
         let peer = peer(&request);
+        continue_trace(request.headers_mut(), invocation.trace.as_deref());
         let response = gateway.serve(request.map(Full::new), peer).await;
         let log = Arc::clone(&gateway.telemetry.log);
         Ok::<_, Error>(response.map(|body| Pieces { body: Some(body), log }))
@@ -120,6 +122,14 @@ fn peer(request: &Request<Bytes>) -> SocketAddr {
     SocketAddr::new(told.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), 0)
 }
 
+/// What the event says of the trace is what its caller may know. Whoever is called from here hangs from this invocation, and only
+/// Lambda's own word to it has the lineage by which calls that go in circles are found.
+fn continue_trace(headers: &mut HeaderMap, of_invocation: Option<&str>) {
+    if let Some(trace) = of_invocation.and_then(|trace| HeaderValue::from_str(trace).ok()) {
+        headers.insert(X_AMZN_TRACE_ID, trace);
+    }
+}
+
 /// An answer's body as the runtime takes it. The request's line in the log is written before its end is told.
 struct Pieces {
     /// `None`: its end has come.
@@ -159,5 +169,38 @@ impl Stream for Pieces {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(of_event: Option<&'static str>, of_invocation: Option<&str>, expected: Option<&str>) {
+        let mut headers = HeaderMap::new();
+        headers.extend(of_event.map(|trace| (X_AMZN_TRACE_ID, HeaderValue::from_static(trace))));
+        continue_trace(&mut headers, of_invocation);
+        let traces: Vec<_> = headers.get_all(X_AMZN_TRACE_ID).iter().collect();
+        assert_eq!(traces, Vec::from_iter(expected), "{of_event:?} {of_invocation:?}");
+    }
+
+    #[test]
+    fn the_invocations_own_trace_stands_in_the_events_place() {
+        let whole =
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=1:a:0";
+        check(Some("Root=1-5759e988-bd862e3fe1be46a994272793"), Some(whole), Some(whole));
+        check(None, Some(whole), Some(whole));
+    }
+
+    #[test]
+    fn an_invocation_without_a_trace_leaves_the_events() {
+        check(
+            Some("Root=1-5759e988-bd862e3fe1be46a994272793"),
+            None,
+            Some("Root=1-5759e988-bd862e3fe1be46a994272793"),
+        );
+        check(None, None, None);
+        check(Some("Root=1"), Some("\n"), Some("Root=1"));
     }
 }

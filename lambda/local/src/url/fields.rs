@@ -8,7 +8,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
         AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-        TRAILER, TRANSFER_ENCODING, UPGRADE,
+        TRAILER, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
     },
 };
 
@@ -53,14 +53,19 @@ pub(crate) fn for_function(
     headers
 }
 
-/// What a caller sees of an answer's headers: its framing is the connection's.
+/// What a caller sees of an answer's headers: its framing is the connection's, and challenges are the service's alone.
 pub(crate) fn from_function(given: &HeaderMap) -> HeaderMap {
     let mut headers = end_to_end(given);
     headers.remove(CONTENT_LENGTH);
+    headers.remove(WWW_AUTHENTICATE);
+    let challenges = given.get_all(WWW_AUTHENTICATE).iter();
+    headers.extend(challenges.map(|challenge| (REMAPPED_WWW_AUTHENTICATE, challenge.clone())));
     headers
 }
 
 pub(crate) const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+/// Not in the guide: AWS's users report the name.
+const REMAPPED_WWW_AUTHENTICATE: HeaderName = HeaderName::from_static("x-amzn-remapped-www-authenticate");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -127,6 +132,13 @@ mod tests {
         let all = [&ours[..], &theirs].concat();
         assert_eq!(seen(&all, UrlAuth::Open, 0), map(&[&theirs[..], &FORWARDED].concat()));
         assert_eq!(from_function(&map(&[&all[..], &[("content-length", "9")]].concat())), map(&theirs));
+    }
+
+    #[test]
+    fn a_functions_challenges_reach_the_caller_under_another_name() {
+        let given = [("www-authenticate", "Basic"), ("x-a", "1"), ("www-authenticate", "Bearer")];
+        let name = "x-amzn-remapped-www-authenticate";
+        assert_eq!(from_function(&map(&given)), map(&[("x-a", "1"), (name, "Basic"), (name, "Bearer")]));
     }
 
     #[test]
