@@ -8,34 +8,23 @@ import http.client
 import http.server
 import io
 import json
-import logging
 import os
-import pathlib
 import queue
 import secrets
-import signal
 import subprocess
-import tempfile
 import threading
 import time
 import urllib.parse
 import zipfile
 
-# The embedded Lambda's account, so that its functions' destinations are moto's queues.
-os.environ["MOTO_ACCOUNT_ID"] = "000000000000"
-
 import boto3
-from moto.server import ThreadedMotoServer
 from standardwebhooks import Webhook
 
+from aws_stage import FOLDER, STAYPUT, TABLE, dead, depth, make_queues_and_table, moto, running, until
 from checks import check, finish
 
-STAYPUT = str(pathlib.Path("target/debug/stayput").resolve())
-FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="stayput-aws-"))
-TABLE = "stayput-ledger"
 CALLER = secrets.token_urlsafe(32)
 OUTCOME_AFTER_SECONDS = 6
-READY_SECONDS = 120
 
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
@@ -133,57 +122,6 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def start(words, environment):
-    """A process of `stayput`, and what it says once it is ready."""
-    process = subprocess.Popen([STAYPUT, "--json", *words], env=environment, cwd=FOLDER,
-                               stdout=subprocess.PIPE, stderr=open(FOLDER / f"{words[0]}.log", "a"), text=True)
-    timer = threading.Timer(READY_SECONDS, process.kill)
-    timer.start()
-    line = process.stdout.readline()
-    timer.cancel()
-    if not line:
-        raise SystemExit(f"stayput {words[0]} did not get ready: {(FOLDER / f'{words[0]}.log').read_text()}")
-    return process, json.loads(line)["urls"]
-
-
-@contextlib.contextmanager
-def running(words, environment):
-    process, urls = start(words, environment)
-    try:
-        yield process, urls
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=40)
-
-
-def moto():
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    return f"http://{host}:{port}"
-
-
-def make_queues_and_table(endpoint):
-    sqs, dynamodb = (boto3.client(name, endpoint_url=endpoint) for name in ("sqs", "dynamodb"))
-    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("callbacks", "dead-letters")]
-    dynamodb.create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"},
-                              {"AttributeName": "alarms", "AttributeType": "S"},
-                              {"AttributeName": "alarm", "AttributeType": "N"}],
-        GlobalSecondaryIndexes=[{
-            "IndexName": "alarms",
-            "KeySchema": [{"AttributeName": "alarms", "KeyType": "HASH"}, {"AttributeName": "alarm", "KeyType": "RANGE"}],
-            "Projection": {"ProjectionType": "KEYS_ONLY"},
-        }],
-    )
-    return sqs, dynamodb, urls
-
-
 def lay_out(shared, endpoint):
     """The working directory of all processes; what the gateway as a function is configured with is not in it."""
     (FOLDER / "code").mkdir()
@@ -241,21 +179,6 @@ def attach(environment, endpoint):
     check("attach: once set, nothing differs", run("--apply"), [])
 
 
-def dead(sqs, url):
-    """The dead letters, taken out."""
-    letters = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
-    letters = letters.get("Messages", [])
-    for letter in letters:
-        sqs.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
-    return letters
-
-
-def depth(sqs, url):
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    return sum(int(number) for number in attributes.values())
-
-
 def batch(sqs, url, size):
     """What Lambda's event source mapping would hand over."""
     messages = []
@@ -287,15 +210,6 @@ def write_log(logs, call):
              f"START RequestId: {call}", "working", f"END RequestId: {call}", "START RequestId: a third"]
     logs.put_log_events(logGroupName=group, logStreamName=stream,
                         logEvents=[{"timestamp": now + n, "message": line} for n, line in enumerate(lines)])
-
-
-def until(look):
-    """What `look` finds once it finds something: a post is answered before what became of it is written down."""
-    deadline = time.monotonic() + 60
-    while not (found := look()):
-        if time.monotonic() > deadline:
-            raise SystemExit("nothing was found in a minute")
-    return found
 
 
 def tag_of(record, calls):
