@@ -139,19 +139,65 @@ def lay_out(shared, endpoint):
     secrets_manager.create_secret(Name="stayput/key", SecretString=shared["STAYPUT_GATEWAY_KEY"])
 
 
-def doctor(environment):
+def doctor(environment, sqs, dynamodb):
     """What `stayput doctor` has found, before and after what it says was done."""
-    def run(*words):
-        told = subprocess.run([STAYPUT, "--json", *words], env=environment, cwd=FOLDER, capture_output=True, text=True)
+    def run(*words, **other):
+        told = subprocess.run([STAYPUT, "--json", *words], env={**environment, **other}, cwd=FOLDER, capture_output=True, text=True)
         return told.returncode, json.loads(told.stdout)
 
+    doctor_from_nothing(run, environment)
+    queue = environment["STAYPUT_CALLBACK_QUEUE"]
+    everybody = json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}]})
+    few = json.dumps({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:dead-letters", "maxReceiveCount": 12})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"MessageRetentionPeriod": "345600", "SqsManagedSseEnabled": "false",
+                                                         "Policy": everybody, "RedrivePolicy": few})
+    dynamodb.update_time_to_live(TableName=TABLE, TimeToLiveSpecification={"Enabled": False, "AttributeName": "expires"})
+    dynamodb.update_table(TableName=TABLE, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "alarms"}}])
+    told = [finding["what"] for finding in run("doctor", "--config", "serve.toml")[1]["findings"] if finding["mend"]]
+    check("doctor: queue and table are there, and not as they should be", told,
+          ["callback.queue, messages kept", "callback.queue, encryption", "callback.queue, who may use it",
+           "callback.queue, receives", "aws.ledger, index alarms", "aws.ledger, TTL", "ends of silent"])
+    mend(run, environment, "ends of silent")
+    # Receiving is counted by moto, too.
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": ""})
     code, told = run("doctor", "--config", "serve.toml")
     missing = {finding["what"]: finding["mend"] for finding in told["findings"] if finding["mend"]}
     check("doctor: what is missing, and how to mend it", (code, missing),
           (1, {"ends of silent": "stayput attach silent --apply"}))
     run(*missing["ends of silent"].split()[1:])
     code, told = run("doctor", "--config", "serve.toml")
-    check("doctor: mended", (code, told["missing"], len(told["findings"])), (0, 0, 7))
+    check("doctor: mended", (code, told["missing"], len(told["findings"])), (0, 0, 8))
+
+
+def doctor_from_nothing(run, environment):
+    """Queues and table that are not there, and a function that knows nothing of them."""
+    missing = {"STAYPUT_CALLBACK_QUEUE": environment["STAYPUT_CALLBACK_QUEUE"] + "-anew",
+               "STAYPUT_CALLBACK_DEAD_LETTERS": environment["STAYPUT_CALLBACK_DEAD_LETTERS"] + "-anew",
+               "STAYPUT_AWS_LEDGER": f"{TABLE}-anew"}
+    (FOLDER / "anew.toml").write_text('[[function]]\nlambda = "silent"\nopenfaas = "silent"\n')
+
+    def anew(*words):
+        return run(*words, **missing)
+
+    first = [finding["what"] for finding in anew("doctor", "--config", "anew.toml")[1]["findings"] if finding["mend"]]
+    check("doctor: nothing is there", first, ["callback.queue", "callback.dead_letters", "aws.ledger"])
+    for _ in range(3):
+        mend(anew, environment, config="anew.toml")
+    code, told = anew("doctor", "--config", "anew.toml")
+    check("doctor: all of it is made by the commands that it names", (code, told["missing"]), (0, 0))
+
+
+def mend(run, environment, *besides, config="serve.toml"):
+    """Does what `stayput doctor` says, as a shell would, with moto for AWS; but not `besides`."""
+    moto_too = f" --endpoint-url {environment['AWS_ENDPOINT_URL_DYNAMODB']}"
+    for finding in run("doctor", "--config", config)[1]["findings"]:
+        if finding["mend"] is None or finding["what"] in besides:
+            continue
+        if finding["mend"].startswith("stayput "):
+            run(*finding["mend"].split()[1:])
+            continue
+        done = subprocess.run(finding["mend"] + moto_too, shell=True, env=environment, cwd=FOLDER, capture_output=True, text=True)
+        check(f"doctor: the command for {finding['what']} works", (done.returncode, done.stderr), (0, ""))
 
 
 def attach(environment, endpoint):
@@ -283,7 +329,7 @@ def main():
             check("the gateway as a function: called back", (told, posted["webhook-id"], body),
                   ("/204/function", headers["x-call-id"], b"done: work"))
             check("a function without destinations: no promise", call("/async-function/silent", openfaas, "204/silent")[0], 501)
-            doctor(environment)
+            doctor(environment, sqs, dynamodb)
             call("/async-function/works/raise", openfaas, "204/fault")
             told, headers, _ = next_callback()
             check("a fault: called back", (told, headers["x-function-status"]), ("/204/fault", "500"))

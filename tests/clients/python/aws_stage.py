@@ -57,7 +57,8 @@ def moto():
 
 def make_queues_and_table(endpoint):
     sqs, dynamodb = (boto3.client(name, endpoint_url=endpoint) for name in ("sqs", "dynamodb"))
-    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("callbacks", "dead-letters")]
+    kept = {"MessageRetentionPeriod": str(14 * 86_400)}
+    urls = [sqs.create_queue(QueueName=name, Attributes=kept)["QueueUrl"] for name in ("callbacks", "dead-letters")]
     dynamodb.create_table(
         TableName=TABLE,
         BillingMode="PAY_PER_REQUEST",
@@ -71,6 +72,7 @@ def make_queues_and_table(endpoint):
             "Projection": {"ProjectionType": "KEYS_ONLY"},
         }],
     )
+    dynamodb.update_time_to_live(TableName=TABLE, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"})
     return sqs, dynamodb, urls
 
 
