@@ -66,7 +66,8 @@ class Wire(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def strike(self, step, what, times=1):
-        """At that step of the next call `what` happens, as many times: die, refuse, throttle, hang, cut, lose, twice."""
+        """At that step of the next call `what` happens, as many times: "die", "hang" or "cut", each "before" it is done or "after";
+        "refuse", "throttle"; "lose", which looks done and is not; "twice"."""
         fault = Fault(step, what, set(self.calls), times)
         self.faults.append(fault)
         return fault

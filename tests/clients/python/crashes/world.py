@@ -17,7 +17,7 @@ import urllib.parse
 import boto3
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from aws_stage import FOLDER, STAYPUT, TABLE, depth, make_queues_and_table, moto, running, start, until
+from aws_stage import FOLDER, STAYPUT, TABLE, depth, make_queues_and_table, moto, running, start
 from crashes.wire import Wire, call_of
 
 CALLER = secrets.token_urlsafe(32)
