@@ -138,15 +138,15 @@ impl Acceptance {
         let ledger = &self.ledger;
         match invoked {
             Ok(()) => {
-                let made = async {
-                    let Some((key, reservation)) = reserved else { return Ok(()) };
-                    ledger.made(key, reservation).await
-                };
-                let invoked = async {
-                    let Some((call, promise)) = promised else { return Ok(()) };
-                    ledger.invoked(call, &promise, lambda_id).await
-                };
-                tokio::try_join!(made, invoked).map(drop).map_err(|error| unknown(&error))
+                // One after the other: whoever asks again is answered 202 by the second alone, and nobody looks for a promise
+                // of which the first does not say that Lambda has it.
+                if let Some((call, promise)) = promised {
+                    ledger.invoked(call, &promise, lambda_id).await.map_err(|error| unknown(&error))?;
+                }
+                if let Some((key, reservation)) = reserved {
+                    ledger.made(key, reservation).await.map_err(|error| unknown(&error))?;
+                }
+                Ok(())
             }
             // It may have been taken.
             Err(Rejection::AnswerLost | Rejection::Deadline { .. }) => Ok(()),
@@ -178,4 +178,67 @@ impl Pending {
 fn unknown(error: &LedgerError) -> Rejection {
     tracing::error!(error = error as &dyn std::error::Error, "the ledger does not answer");
     Rejection::Unreachable
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use bytes::Bytes;
+    use event_queue::{EventQueue, Limits};
+
+    use super::*;
+    use crate::ledger::{
+        Alarm, Cell, Key, LedgerError, Scanned, Space, StoredTable, Table, TableFuture, When,
+    };
+
+    /// A table that takes no promise any more.
+    #[derive(Debug)]
+    struct Full(StoredTable);
+
+    impl Table for Full {
+        fn get<'a>(&'a self, key: &'a Key) -> TableFuture<'a, Option<Bytes>> {
+            self.0.get(key)
+        }
+
+        fn put<'a>(&'a self, key: &'a Key, cell: Cell, when: When) -> TableFuture<'a, bool> {
+            match key.space {
+                Space::Requests => self.0.put(key, cell, when),
+                Space::Promises => Box::pin(async { Err(LedgerError("it is full".into())) }),
+            }
+        }
+
+        fn remove<'a>(&'a self, key: &'a Key, alarm: Alarm, when: When) -> TableFuture<'a, bool> {
+            self.0.remove(key, alarm, when)
+        }
+
+        fn overdue(&self, now: SystemTime, most: usize) -> TableFuture<'_, Vec<Key>> {
+            self.0.overdue(now, most)
+        }
+
+        fn scan(&self, from: Option<String>, most: usize) -> TableFuture<'_, Scanned> {
+            self.0.scan(from, most)
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_is_told_that_a_call_was_made_whose_promise_nobody_looks_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = EventQueue::open(&folder.path().join("events.db"), Limits::default()).unwrap();
+        let ledger = Ledger::new(Arc::new(Full(StoredTable::new(store).unwrap())));
+        let acceptance = Acceptance {
+            rules: Asynchronous::default(),
+            keys: SealingKeys::parse(&"ab".repeat(32)).unwrap(),
+            ledger: ledger.clone(),
+            patience: Some(Duration::from_secs(60)),
+            destinations: None,
+        };
+        let (key, now) = (ScopedKey([7; 32]), SystemTime::now());
+        let wanted = Reservation { call: Uuid::from_u128(1), fingerprint: [1; 32], at: now };
+        assert_eq!(ledger.reserve(key, wanted).await.unwrap(), Decision::Reserve(wanted));
+        let promise = Promise::new("ticket".to_owned(), now, Duration::from_secs(60));
+        let pending = Pending { promised: Some((wanted.call, promise)), ..Pending::of(Some((key, wanted))) };
+        assert_eq!(acceptance.settle(pending, Ok(())).await, Err(Rejection::Unreachable));
+        assert_eq!(ledger.reserve(key, wanted).await.unwrap(), Decision::InProgress);
+    }
 }

@@ -23,7 +23,10 @@ mod sqs;
 
 pub use account::{Account, SetupError};
 pub use destinations::{DestinationsUnknown, EventInvokeConfigs};
-pub use dynamodb::DynamoTable;
+pub use dynamodb::{
+    AttributeDefinition, Description as TableDescription, DynamoTable, Index as TableIndex, KeyPart,
+    TimeToLive,
+};
 pub use endpoint::EndpointError;
 pub use json::ServiceError;
 pub use kept_text::{KeptText, KeptTextError};

@@ -157,6 +157,11 @@ impl Deliverer {
                 records.dismiss(received, Some(promised)).await?;
                 Ok(Handled::Settled)
             }
+            SoFar::Buried => {
+                figures.ended("repeated");
+                records.dismiss(received, None).await?;
+                Ok(Handled::Settled)
+            }
             SoFar::Open(Progress { attempts, next_try, is_redriven }) => {
                 if is_redriven {
                     callback.headers.insert(X_REDRIVE, HeaderValue::from_static("1"));

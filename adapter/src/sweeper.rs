@@ -89,7 +89,7 @@ impl Sweeper {
             }
             Err(error) => {
                 let reason = format!("{MISSED}; {error}");
-                self.ledger.steer(call, |promise| promise.buried(reason.clone(), now)).await?;
+                self.ledger.steer(call, |promise| promise.buried(reason.clone(), None, now)).await?;
             }
         }
         swept.missed += 1;

@@ -114,7 +114,11 @@ def ric_clients():
 
 def own_clients():
     """Those that start what they need."""
-    return [("aws-callbacks", [str(VENV / "bin/python"), str(HERE / "python/aws_callbacks.py")])]
+    python = str(VENV / "bin/python")
+    return [
+        ("aws-callbacks", [python, str(HERE / "python/aws_callbacks.py")]),
+        ("aws-crashes", [python, str(HERE / "python/aws_crashes.py")]),
+    ]
 
 
 def install():

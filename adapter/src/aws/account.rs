@@ -69,6 +69,10 @@ impl Account {
         Ok(Self { settings: settings.clone(), config, region, identities, provider, expires })
     }
 
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
     /// Lambda, and where it is, for people.
     ///
     /// # Errors

@@ -16,6 +16,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+mod description;
+
+pub use description::{AttributeDefinition, Description, Index, KeyPart, TimeToLive};
+
 use super::json::{JsonService, ServiceError};
 use crate::ledger::{Alarm, Cell, Key, LedgerError, Scanned, Space, Table, TableFuture, When};
 

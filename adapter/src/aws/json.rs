@@ -56,8 +56,11 @@ pub enum ServiceError {
 struct Refusal {
     #[serde(rename = "__type", default)]
     name: String,
-    #[serde(alias = "Message", default)]
-    message: String,
+    #[serde(default)]
+    message: Option<String>,
+    /// As older services write it, and some both.
+    #[serde(rename = "Message", default)]
+    message_too: Option<String>,
 }
 
 impl JsonService {
@@ -147,8 +150,9 @@ pub(super) fn signed(name: &'static str) -> lean::Service {
 
 fn refused(operation: &'static str, status: StatusCode, body: Bytes) -> ServiceError {
     let refusal = serde_json::from_slice(&body);
-    let Refusal { name, message } = refusal
-        .unwrap_or_else(|_| Refusal { name: status.to_string(), message: "no reason is given".to_owned() });
+    let Refusal { name, message, message_too } =
+        refusal.unwrap_or_else(|_| Refusal { name: status.to_string(), message: None, message_too: None });
+    let message = message.or(message_too).unwrap_or_else(|| "no reason is given".to_owned());
     // `com.amazonaws.dynamodb.v20120810#ResourceNotFoundException`
     let name = name.rsplit('#').next().unwrap_or_default().to_owned();
     ServiceError::Refused { operation, status, name, message, body }
@@ -215,6 +219,8 @@ mod tests {
             true,
         );
         check(500, r#"{"__type":"InternalServerError","Message":"oh"}"#, "InternalServerError", true);
+        let both = r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"no","Message":"no"}"#;
+        check(400, both, "QueueDoesNotExist", false);
         check(503, "<html>", "503 Service Unavailable", true);
         check(403, "", "403 Forbidden", false);
     }

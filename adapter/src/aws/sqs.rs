@@ -144,7 +144,8 @@ impl Sqs {
         Ok(self.attributes(&[ARN]).await?.remove(ARN).unwrap_or_default())
     }
 
-    async fn attributes(&self, names: &[&'static str]) -> Result<BTreeMap<String, String>, ServiceError> {
+    /// What SQS tells of the queue: attributes of these names, or `All`.
+    pub async fn attributes(&self, names: &[&'static str]) -> Result<BTreeMap<String, String>, ServiceError> {
         let input = Ask { queue_url: &self.url, attribute_names: names };
         let told: Told = self.service.call("GetQueueAttributes", &input, ANSWER_LIMIT).await?;
         Ok(told.attributes)

@@ -9,6 +9,9 @@ use serde::Serialize;
 use serde_json::json;
 use stayput_core::table::Table;
 
+mod ledger;
+mod queues;
+
 use super::{
     Exit, Failure,
     functions::in_time,
@@ -16,7 +19,7 @@ use super::{
     terminal::{print, print_json, print_table},
 };
 use crate::{
-    aws::{self, Account, EventInvokeConfigs, SetupError, Sqs},
+    aws::{self, Account, EventInvokeConfigs, SetupError},
     config::{Config, GATEWAY_KEY},
     tokens::sealing,
 };
@@ -24,7 +27,7 @@ use crate::{
 /// Say what is missing on AWS for what the configuration promises, and how to mend it
 ///
 /// Asks for each function whether it is there and may be invoked (a dry run: nothing is run) and whether its ends come to the
-/// callbacks' queue; and for queues and key. Changes nothing. Exits with 1 where something is missing.
+/// callbacks' queue; and for queues, the ledger's table and the key. Changes nothing. Exits with 1 where something is missing.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  stayput doctor --config stayput.toml")]
 pub(super) struct Doctor {
@@ -42,6 +45,11 @@ struct Finding {
     seen: String,
     /// How to mend it; `None`: it is well.
     mend: Option<String>,
+}
+
+/// Words the commands that mend something.
+struct Aws<'a> {
+    region: &'a str,
 }
 
 impl Doctor {
@@ -71,7 +79,8 @@ async fn examine(config: &Config) -> Result<Vec<Finding>, Failure> {
     let account = Account::find(&config.aws).await.map_err(|cause| unreachable(&cause))?;
     let client = aws::lambda_client(&aws::sdk_config(&config.aws).await);
     let mut findings = Vec::new();
-    let queue = queues(config, &account, &mut findings).await?;
+    let queue = queues::look(config, &account, &mut findings).await?;
+    ledger::look(config, &account, &mut findings).await?;
     let destinations = match &queue {
         Some(queue) => {
             findings.push(key(config)?);
@@ -105,38 +114,6 @@ fn functions(table: &Table) -> Functions {
         ((row.lambda.to_string(), qualifier), (row.lambda.clone(), row.qualifier.clone()))
     });
     rows.collect()
-}
-
-/// The callbacks' queue, if there is one and it answers.
-async fn queues(
-    config: &Config,
-    account: &Account,
-    findings: &mut Vec<Finding>,
-) -> Result<Option<std::sync::Arc<Sqs>>, Failure> {
-    let named = [
-        ("callback.queue", &config.callback.queue),
-        ("callback.dead_letters", &config.callback.dead_letters),
-    ];
-    let mut answering = Vec::new();
-    for (setting, url) in named {
-        let Some(url) = url else { continue };
-        let queue = account.queue(&url.to_string()).map_err(|cause| unreachable(&cause))?;
-        let (seen, mend) = match queue.arn().await {
-            Ok(arn) => (arn, None),
-            Err(error) => {
-                (error.to_string(), Some("create it, and allow sqs:GetQueueAttributes on it".to_owned()))
-            }
-        };
-        if mend.is_none() {
-            answering.push(queue);
-        }
-        findings.push(Finding { what: setting.to_owned(), seen, mend });
-    }
-    if config.callback.queue.is_none() {
-        let seen = "not set: no callback is promised".to_owned();
-        findings.push(Finding { what: "callback.queue".to_owned(), seen, mend: None });
-    }
-    Ok(answering.into_iter().next().filter(|_| config.callback.queue.is_some()).map(std::sync::Arc::new))
 }
 
 /// Callbacks are sealed with it, and whoever delivers them needs the same one.
@@ -200,6 +177,28 @@ async fn heard(
         Err(unknown) => (unknown.to_string(), Some("allow lambda:GetFunctionEventInvokeConfig".to_owned())),
     };
     Finding { what: format!("ends of {shown}"), seen, mend }
+}
+
+impl Finding {
+    fn well(what: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self { what: what.into(), seen: seen.into(), mend: None }
+    }
+
+    fn to_mend(what: impl Into<String>, seen: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { mend: Some(mend.into()), ..Self::well(what, seen) }
+    }
+}
+
+impl Aws<'_> {
+    fn sqs(&self, verb: &str, words: &str) -> String {
+        format!("aws sqs {verb} --region {} {words}", self.region)
+    }
+
+    fn dynamodb(&self, verb: &str, table: &str, words: &str) -> String {
+        format!("aws dynamodb {verb} --region {} --table-name {table} {words}", self.region)
+            .trim_end()
+            .to_owned()
+    }
 }
 
 fn unreachable(cause: &SetupError) -> Failure {

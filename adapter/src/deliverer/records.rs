@@ -69,6 +69,8 @@ pub struct Promised {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SoFar {
     Delivered,
+    /// This very record lies among the dead already.
+    Buried,
     Open(Progress),
 }
 

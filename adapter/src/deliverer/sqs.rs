@@ -6,7 +6,8 @@
 //! dead      dead letters: the record, with the reason ─► ledger: dead ─► message gone
 //! ```
 //!
-//! Whatever stops in between, the message is received again.
+//! Whatever stops in between, the message is received again. One that is dead by then is told from one that was put back by the
+//! message's id.
 
 use std::{
     sync::Arc,
@@ -69,10 +70,11 @@ impl Records for SqsRecords {
         })
     }
 
-    fn told<'a>(&'a self, _: &'a Received, call: Uuid) -> RecordsFuture<'a, SoFar> {
+    fn told<'a>(&'a self, received: &'a Received, call: Uuid) -> RecordsFuture<'a, SoFar> {
         Box::pin(async move {
             let promise = self.ledger.promised(call).await.map_err(forgotten)?;
             Ok(match promise {
+                Some(Promise { buried: Some(message), .. }) if message == received.id => SoFar::Buried,
                 Some(Promise { standing, attempts, next_try, is_redriven, .. }) => match standing {
                     Standing::Delivered => SoFar::Delivered,
                     Standing::Accepted | Standing::Invoked | Standing::Delivering => {
@@ -133,7 +135,7 @@ impl Records for SqsRecords {
             self.dead_letters.send(body, &attributes).await.map_err(unanswered)?;
             if let Some(promised) = promised {
                 let now = SystemTime::now();
-                let step = |promise: &mut Promise| promise.buried(reason.to_owned(), now);
+                let step = |promise: &mut Promise| promise.buried(reason.to_owned(), Some(&received.id), now);
                 self.remember(received, promised, step).await?;
             }
             self.remove(received).await

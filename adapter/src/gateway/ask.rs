@@ -1,12 +1,12 @@
 //! Asking Lambda, and understanding what it answers.
 
-use std::future::poll_fn;
+use std::{future::poll_fn, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, request};
 use lambda_protocol::{invoke::X_AMZN_REQUEST_ID, quotas::SYNC_RESPONSE_BYTES};
 use stayput_core::{
-    Invocation, Outcome, Rejection,
+    Invocation, Mode, Outcome, Rejection,
     translate::{
         self,
         stream::{Beginning, Begun},
@@ -36,7 +36,10 @@ impl Gateway {
         invoke: request::Parts,
         payload: Bytes,
     ) -> Result<Reached, Rejection> {
-        let limit = invocation.function.timeout;
+        let limit = match invocation.mode {
+            Mode::Sync => invocation.function.timeout,
+            Mode::Async => invocation.function.timeout.min(TAKEN_WITHIN),
+        };
         let answer = async {
             let reply = self.backend.call(invoke, payload).await.map_err(|error| unanswered(&error))?;
             let lambda_id = reply.head.headers.get(X_AMZN_REQUEST_ID).cloned();
@@ -57,6 +60,10 @@ impl Gateway {
         })
     }
 }
+
+/// How long Lambda may take to say that it has an asynchronous call, which it runs later. Well below the time after which a request
+/// with the same `Idempotency-Key` makes the call again.
+const TAKEN_WITHIN: Duration = Duration::from_secs(15);
 
 /// How a streamed answer begins; the rest of it is the body's to read.
 async fn begin(invocation: &Invocation, mut reply: ReplyBody) -> Result<(Outcome, Body), Rejection> {

@@ -1,5 +1,5 @@
-//! What is told of requests that nobody waits for any more, or whose body nobody gets. Everything else is told by the
-//! conversations.
+//! What is told of requests that nobody waits for any more, or whose body nobody gets, and how long one waits for a Lambda that says
+//! nothing. Everything else is told by the conversations.
 
 use std::{
     io::Write,
@@ -8,13 +8,16 @@ use std::{
     task::{Context, Waker},
 };
 
+use event_queue::EventQueue;
 use http::request;
 use http_body_util::Full;
 use lambda_protocol::event_stream::{EVENT_STREAM, payload_chunk};
 use stayput_core::{
     Credential, DIALECTS, FunctionKey,
+    admission::Asynchronous,
     keys::{CredentialHash, Key, Keyring, Right, Scope},
     table::{Function, Table},
+    token::SealingKeys,
 };
 
 use super::*;
@@ -22,6 +25,7 @@ use crate::{
     access_log::AccessLog,
     backend::{BackendFuture, Reply, ReplyBody},
     config::LogFormat,
+    ledger::{Ledger, StoredTable},
     metrics::Metrics,
     rules::Rules,
 };
@@ -134,4 +138,25 @@ fn whoever_gets_no_body_has_not_gone_away() {
     }
     let line = line_of_an_unread_stream("GET", 200);
     assert!(line.contains("status=200 blame=caller"), "{line:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn lambda_has_less_time_to_take_a_call_than_the_function_has_to_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EventQueue::open(&folder.path().join("events.db"), event_queue::Limits::default()).unwrap();
+    let mut gateway = gateway(Lines::default(), Silent);
+    gateway.acceptance = Some(Acceptance {
+        rules: Asynchronous::default(),
+        keys: SealingKeys::parse(&"ab".repeat(32)).unwrap(),
+        ledger: Ledger::new(Arc::new(StoredTable::new(store).unwrap())),
+        patience: None,
+        destinations: None,
+    });
+    for (path, seconds) in [("/function/echo", 30), ("/async-function/echo", 15)] {
+        let request =
+            Request::post(path).header("authorization", "Bearer secret").body(Full::new(Bytes::new()));
+        let began = tokio::time::Instant::now();
+        let response = gateway.serve(request.unwrap(), ([127, 0, 0, 1], 1).into()).await;
+        assert_eq!((response.status().as_u16(), began.elapsed().as_secs()), (504, seconds), "{path}");
+    }
 }

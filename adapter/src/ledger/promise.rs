@@ -27,6 +27,8 @@ pub struct Promise {
     pub lambda_id: Option<String>,
     /// It was dead, and somebody had it begin anew.
     pub is_redriven: bool,
+    /// The message whose record lies among the dead letters. Whoever sends that again makes another message of it.
+    pub buried: Option<String>,
     /// The last ones, the latest at the end.
     pub failures: Vec<Failed>,
 }
@@ -67,6 +69,7 @@ impl Promise {
             next_try: None,
             lambda_id: None,
             is_redriven: false,
+            buried: None,
             failures: Vec::new(),
         }
     }
@@ -93,10 +96,11 @@ impl Promise {
         self.remember(how, now);
     }
 
-    /// Nothing more is tried, and its record lies where it is seen.
-    pub fn buried(&mut self, reason: String, now: SystemTime) {
+    /// Nothing more is tried, and its record, which was this message, lies where it is seen.
+    pub fn buried(&mut self, reason: String, message: Option<&str>, now: SystemTime) {
         self.end(Standing::Dead);
         if self.standing == Standing::Dead {
+            self.buried = message.map(str::to_owned);
             self.remember(reason, now);
         }
     }
@@ -254,7 +258,7 @@ mod tests {
         let delivered = promise.clone();
         promise.invoked(None);
         promise.failed("503".to_owned(), at(5), at(10));
-        promise.buried("gone".to_owned(), at(6));
+        promise.buried("gone".to_owned(), Some("m1"), at(6));
         promise.untold();
         promise.missed("late", at(7));
         promise.redriven();
@@ -273,8 +277,9 @@ mod tests {
     fn a_dead_one_begins_anew_whoever_sends_it_again() {
         let mut promise = fresh();
         promise.failed("503".to_owned(), at(1), at(5));
-        promise.buried("all 12 attempts failed".to_owned(), at(2));
+        promise.buried("all 12 attempts failed".to_owned(), Some("m1"), at(2));
         assert_eq!((promise.standing, promise.next_try), (Standing::Dead, None));
+        assert_eq!(promise.buried.as_deref(), Some("m1"));
         let mut by_us = promise.clone();
         by_us.redriven();
         assert_eq!((by_us.standing, by_us.attempts), (Standing::Delivering, 0));
@@ -299,7 +304,11 @@ mod tests {
         let mut promise = fresh();
         assert_eq!(Promise::decode(&promise.encode()), Some(promise.clone()));
         promise.failed("503".to_owned(), at(1), at(5));
-        assert_eq!(Promise::decode(&promise.encode()), Some(promise));
+        assert_eq!(Promise::decode(&promise.encode()), Some(promise.clone()));
+        // As it was written before it was remembered which message was buried.
+        let mut older: serde_json::Value = serde_json::from_slice(&promise.encode()).unwrap();
+        older.as_object_mut().unwrap().remove("buried").unwrap();
+        assert_eq!(Promise::decode(older.to_string().as_bytes()), Some(promise));
         assert_eq!(Promise::decode(b"{}"), None);
     }
 }

@@ -27,10 +27,22 @@ pub struct Listed {
 impl Ledger {
     /// Before Lambda is asked. One that is there already is the same call's, made again.
     pub async fn promise(&self, call: Uuid, promise: &Promise) -> Result<(), LedgerError> {
-        if self.table.put(&name(call), promise.cell(), When::Absent).await? {
-            return Ok(());
+        let key = name(call);
+        for _ in 0..ATTEMPTS {
+            if self.table.put(&key, promise.cell(), When::Absent).await? {
+                return Ok(());
+            }
+            let Some(bytes) = self.table.get(&key).await? else { continue };
+            match Promise::decode(&bytes) {
+                // Whoever was making it has died. Its time would soon be over, though Lambda gets the call only now.
+                Some(known) if known.standing == Standing::Accepted => {
+                    self.table.remove(&key, known.alarm(), When::Equals(bytes)).await?;
+                }
+                Some(_) => return Ok(()),
+                None => return self.change(call, |_| Some(promise.clone())).await,
+            }
         }
-        self.change(call, |known| Some(known.unwrap_or_else(|| promise.clone()))).await
+        Err(crowded(call))
     }
 
     /// Lambda has the call that `promise` was made for, under this id of its own.
@@ -136,8 +148,12 @@ impl Ledger {
                 return Ok(());
             }
         }
-        Err(LedgerError(format!("the promise of {call} is changed by too many at once").into()))
+        Err(crowded(call))
     }
+}
+
+fn crowded(call: Uuid) -> LedgerError {
+    LedgerError(format!("the promise of {call} is changed by too many at once").into())
 }
 
 fn name(call: Uuid) -> Key {

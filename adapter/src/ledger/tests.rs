@@ -80,6 +80,28 @@ async fn a_promise_is_looked_for_from_the_time_on_at_which_its_outcome_should_be
 }
 
 #[tokio::test]
+async fn a_call_that_is_made_again_has_its_whole_time_again_unless_lambda_had_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    let now = SystemTime::now();
+    let after = |s| now + Duration::from_secs(s);
+    let promise_at = |s| Promise::new(format!("ticket {s}"), after(s), Duration::from_secs(60));
+    let (died, had) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    for call in [died, had] {
+        ledger.promise(call, &promise_at(0)).await.unwrap();
+    }
+    ledger.invoked(had, &promise_at(0), None).await.unwrap();
+    for call in [died, had] {
+        ledger.promise(call, &promise_at(59)).await.unwrap();
+        ledger.invoked(call, &promise_at(59), None).await.unwrap();
+    }
+    let found = ledger.overdue(after(61), 10).await.unwrap();
+    assert_eq!(found.into_iter().map(|overdue| overdue.call).collect::<Vec<_>>(), [had]);
+    let found = ledger.overdue(after(120), 10).await.unwrap();
+    assert_eq!(found.into_iter().map(|overdue| overdue.call).collect::<Vec<_>>(), [had, died]);
+}
+
+#[tokio::test]
 async fn what_was_withdrawn_was_never_promised() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open(&folder);

@@ -8,34 +8,23 @@ import http.client
 import http.server
 import io
 import json
-import logging
 import os
-import pathlib
 import queue
 import secrets
-import signal
 import subprocess
-import tempfile
 import threading
 import time
 import urllib.parse
 import zipfile
 
-# The embedded Lambda's account, so that its functions' destinations are moto's queues.
-os.environ["MOTO_ACCOUNT_ID"] = "000000000000"
-
 import boto3
-from moto.server import ThreadedMotoServer
 from standardwebhooks import Webhook
 
+from aws_stage import FOLDER, STAYPUT, TABLE, dead, depth, make_queues_and_table, moto, running, until
 from checks import check, finish
 
-STAYPUT = str(pathlib.Path("target/debug/stayput").resolve())
-FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="stayput-aws-"))
-TABLE = "stayput-ledger"
 CALLER = secrets.token_urlsafe(32)
 OUTCOME_AFTER_SECONDS = 6
-READY_SECONDS = 120
 
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
@@ -133,57 +122,6 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def start(words, environment):
-    """A process of `stayput`, and what it says once it is ready."""
-    process = subprocess.Popen([STAYPUT, "--json", *words], env=environment, cwd=FOLDER,
-                               stdout=subprocess.PIPE, stderr=open(FOLDER / f"{words[0]}.log", "a"), text=True)
-    timer = threading.Timer(READY_SECONDS, process.kill)
-    timer.start()
-    line = process.stdout.readline()
-    timer.cancel()
-    if not line:
-        raise SystemExit(f"stayput {words[0]} did not get ready: {(FOLDER / f'{words[0]}.log').read_text()}")
-    return process, json.loads(line)["urls"]
-
-
-@contextlib.contextmanager
-def running(words, environment):
-    process, urls = start(words, environment)
-    try:
-        yield process, urls
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=40)
-
-
-def moto():
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    return f"http://{host}:{port}"
-
-
-def make_queues_and_table(endpoint):
-    sqs, dynamodb = (boto3.client(name, endpoint_url=endpoint) for name in ("sqs", "dynamodb"))
-    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("callbacks", "dead-letters")]
-    dynamodb.create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"},
-                              {"AttributeName": "alarms", "AttributeType": "S"},
-                              {"AttributeName": "alarm", "AttributeType": "N"}],
-        GlobalSecondaryIndexes=[{
-            "IndexName": "alarms",
-            "KeySchema": [{"AttributeName": "alarms", "KeyType": "HASH"}, {"AttributeName": "alarm", "KeyType": "RANGE"}],
-            "Projection": {"ProjectionType": "KEYS_ONLY"},
-        }],
-    )
-    return sqs, dynamodb, urls
-
-
 def lay_out(shared, endpoint):
     """The working directory of all processes; what the gateway as a function is configured with is not in it."""
     (FOLDER / "code").mkdir()
@@ -201,19 +139,65 @@ def lay_out(shared, endpoint):
     secrets_manager.create_secret(Name="stayput/key", SecretString=shared["STAYPUT_GATEWAY_KEY"])
 
 
-def doctor(environment):
+def doctor(environment, sqs, dynamodb):
     """What `stayput doctor` has found, before and after what it says was done."""
-    def run(*words):
-        told = subprocess.run([STAYPUT, "--json", *words], env=environment, cwd=FOLDER, capture_output=True, text=True)
+    def run(*words, **other):
+        told = subprocess.run([STAYPUT, "--json", *words], env={**environment, **other}, cwd=FOLDER, capture_output=True, text=True)
         return told.returncode, json.loads(told.stdout)
 
+    doctor_from_nothing(run, environment)
+    queue = environment["STAYPUT_CALLBACK_QUEUE"]
+    everybody = json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}]})
+    few = json.dumps({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:dead-letters", "maxReceiveCount": 12})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"MessageRetentionPeriod": "345600", "SqsManagedSseEnabled": "false",
+                                                         "Policy": everybody, "RedrivePolicy": few})
+    dynamodb.update_time_to_live(TableName=TABLE, TimeToLiveSpecification={"Enabled": False, "AttributeName": "expires"})
+    dynamodb.update_table(TableName=TABLE, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "alarms"}}])
+    told = [finding["what"] for finding in run("doctor", "--config", "serve.toml")[1]["findings"] if finding["mend"]]
+    check("doctor: queue and table are there, and not as they should be", told,
+          ["callback.queue, messages kept", "callback.queue, encryption", "callback.queue, who may use it",
+           "callback.queue, receives", "aws.ledger, index alarms", "aws.ledger, TTL", "ends of silent"])
+    mend(run, environment, "ends of silent")
+    # Receiving is counted by moto, too.
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": ""})
     code, told = run("doctor", "--config", "serve.toml")
     missing = {finding["what"]: finding["mend"] for finding in told["findings"] if finding["mend"]}
     check("doctor: what is missing, and how to mend it", (code, missing),
           (1, {"ends of silent": "stayput attach silent --apply"}))
     run(*missing["ends of silent"].split()[1:])
     code, told = run("doctor", "--config", "serve.toml")
-    check("doctor: mended", (code, told["missing"], len(told["findings"])), (0, 0, 7))
+    check("doctor: mended", (code, told["missing"], len(told["findings"])), (0, 0, 8))
+
+
+def doctor_from_nothing(run, environment):
+    """Queues and table that are not there, and a function that knows nothing of them."""
+    missing = {"STAYPUT_CALLBACK_QUEUE": environment["STAYPUT_CALLBACK_QUEUE"] + "-anew",
+               "STAYPUT_CALLBACK_DEAD_LETTERS": environment["STAYPUT_CALLBACK_DEAD_LETTERS"] + "-anew",
+               "STAYPUT_AWS_LEDGER": f"{TABLE}-anew"}
+    (FOLDER / "anew.toml").write_text('[[function]]\nlambda = "silent"\nopenfaas = "silent"\n')
+
+    def anew(*words):
+        return run(*words, **missing)
+
+    first = [finding["what"] for finding in anew("doctor", "--config", "anew.toml")[1]["findings"] if finding["mend"]]
+    check("doctor: nothing is there", first, ["callback.queue", "callback.dead_letters", "aws.ledger"])
+    for _ in range(3):
+        mend(anew, environment, config="anew.toml")
+    code, told = anew("doctor", "--config", "anew.toml")
+    check("doctor: all of it is made by the commands that it names", (code, told["missing"]), (0, 0))
+
+
+def mend(run, environment, *besides, config="serve.toml"):
+    """Does what `stayput doctor` says, as a shell would, with moto for AWS; but not `besides`."""
+    moto_too = f" --endpoint-url {environment['AWS_ENDPOINT_URL_DYNAMODB']}"
+    for finding in run("doctor", "--config", config)[1]["findings"]:
+        if finding["mend"] is None or finding["what"] in besides:
+            continue
+        if finding["mend"].startswith("stayput "):
+            run(*finding["mend"].split()[1:])
+            continue
+        done = subprocess.run(finding["mend"] + moto_too, shell=True, env=environment, cwd=FOLDER, capture_output=True, text=True)
+        check(f"doctor: the command for {finding['what']} works", (done.returncode, done.stderr), (0, ""))
 
 
 def attach(environment, endpoint):
@@ -239,21 +223,6 @@ def attach(environment, endpoint):
     check("attach: both ends go to the queue",
           (config["OnSuccess"]["Destination"], config["OnFailure"]["Destination"]), (arn, arn))
     check("attach: once set, nothing differs", run("--apply"), [])
-
-
-def dead(sqs, url):
-    """The dead letters, taken out."""
-    letters = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
-    letters = letters.get("Messages", [])
-    for letter in letters:
-        sqs.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
-    return letters
-
-
-def depth(sqs, url):
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    return sum(int(number) for number in attributes.values())
 
 
 def batch(sqs, url, size):
@@ -287,15 +256,6 @@ def write_log(logs, call):
              f"START RequestId: {call}", "working", f"END RequestId: {call}", "START RequestId: a third"]
     logs.put_log_events(logGroupName=group, logStreamName=stream,
                         logEvents=[{"timestamp": now + n, "message": line} for n, line in enumerate(lines)])
-
-
-def until(look):
-    """What `look` finds once it finds something: a post is answered before what became of it is written down."""
-    deadline = time.monotonic() + 60
-    while not (found := look()):
-        if time.monotonic() > deadline:
-            raise SystemExit("nothing was found in a minute")
-    return found
 
 
 def tag_of(record, calls):
@@ -369,7 +329,7 @@ def main():
             check("the gateway as a function: called back", (told, posted["webhook-id"], body),
                   ("/204/function", headers["x-call-id"], b"done: work"))
             check("a function without destinations: no promise", call("/async-function/silent", openfaas, "204/silent")[0], 501)
-            doctor(environment)
+            doctor(environment, sqs, dynamodb)
             call("/async-function/works/raise", openfaas, "204/fault")
             told, headers, _ = next_callback()
             check("a fault: called back", (told, headers["x-function-status"]), ("/204/fault", "500"))
