@@ -39,7 +39,7 @@ pub(crate) use limits::is_reserved_variable;
 
 use document::{Document, Kind};
 use evaluator::Evaluator;
-use findings::{Findings, Group};
+use findings::{Findings, Group, Reported};
 use tree::Node;
 
 /// What a template says, as far as this machine is concerned.
@@ -137,10 +137,17 @@ fn functions(evaluator: &mut Evaluator<'_>, folder: &Path) -> Vec<TemplateFuncti
                 continue;
             }
             Kind::Other(kind) => {
-                let group = Group::ResourceType(kind.to_owned());
-                evaluator.found.note_member(group, resource.place, resource.id);
+                evaluator.found.note_member(Group::ResourceTypes, resource.place, kind);
                 continue;
             }
+        }
+        match function::is_left_out(evaluator, resource) {
+            Ok(false) => {}
+            Ok(true) => {
+                evaluator.found.note_member(Group::LeftOut, resource.place, resource.id);
+                continue;
+            }
+            Err(Reported) => continue,
         }
         let Ok(function) = function::read(evaluator, resource, folder) else { continue };
         if let Some(first) = names.insert(function.name.clone(), resource.place) {

@@ -76,8 +76,10 @@ pub(super) struct Findings {
 pub(super) enum Group {
     /// A property or attribute that the embedded Lambda does not act on; the members are functions.
     Property(String),
-    /// A resource type that does not exist here; the members are resources.
-    ResourceType(String),
+    /// What does not exist here; the members are types of resources.
+    ResourceTypes,
+    /// What the template itself says is not for this machine; the members are functions.
+    LeftOut,
     /// Values of resources that do not exist here; the members are references.
     MadeUp,
 }
@@ -118,7 +120,10 @@ impl Findings {
                 Group::Property(name) => {
                     format!("`{name}` is not acted on by the embedded Lambda ({members})")
                 }
-                Group::ResourceType(name) => format!("{name} does not exist on this machine ({members})"),
+                Group::ResourceTypes => {
+                    format!("what does not exist on this machine is passed over: {members}")
+                }
+                Group::LeftOut => format!("left out on this machine, as the template says: {members}"),
                 Group::MadeUp => {
                     format!("stand-in values for what does not exist on this machine: {members}")
                 }

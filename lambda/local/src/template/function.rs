@@ -56,6 +56,16 @@ pub(super) fn read(
     })
 }
 
+/// Whether the template says that a function is for AWS only: `Metadata: {StayputDev: LeftOut}`.
+pub(super) fn is_left_out(evaluator: &mut Evaluator<'_>, resource: &Resource<'_>) -> Result<bool, Reported> {
+    let said = resource.node.get("Metadata").and_then(|metadata| metadata.get(DEV));
+    let Some(node) = said else { return Ok(false) };
+    match &*evaluator.text(node, "`StayputDev`")? {
+        LEFT_OUT => Ok(true),
+        _ => Err(evaluator.found.mistake(node.place, format!("`{DEV}` is `{LEFT_OUT}`, or not there"))),
+    }
+}
+
 /// The global properties, less those that the function's `IgnoreGlobals` names.
 fn globals(evaluator: &mut Evaluator<'_>, resource: &Resource<'_>) -> Vec<Entry> {
     let all = evaluator.document.global_properties;
@@ -309,6 +319,10 @@ fn clean(folder: &Path, uri: &str) -> PathBuf {
 }
 
 const RUST: &str = "rust-cargolambda";
+
+/// Of our own, in `Metadata`, which CloudFormation leaves to others.
+const DEV: &str = "StayputDev";
+const LEFT_OUT: &str = "LeftOut";
 
 /// To propose, not to check: what AWS offers for new functions in 2026.
 const RUNTIMES: &[&str] = &[

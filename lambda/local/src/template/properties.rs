@@ -9,7 +9,8 @@ use super::{
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Role {
     ActedOn,
-    /// Nothing that a function could notice here: words about it, and the processor of another machine.
+    /// Nothing that a function could notice here: words about it, the processor of another machine, rights that nobody checks, traces
+    /// that nobody records.
     Neutral,
     /// Known, and deliberately without effect here.
     Noted,
@@ -101,7 +102,6 @@ fn noted(kind: Kind<'_>) -> &'static [&'static str] {
     match kind {
         // Source: SAM developer guide, "AWS::Serverless::Function", properties.
         Kind::ServerlessFunction => &[
-            "AssumeRolePolicyDocument",
             "AutoPublishAlias",
             "AutoPublishAliasAllProperties",
             "AutoPublishCodeSha256",
@@ -117,17 +117,12 @@ fn noted(kind: Kind<'_>) -> &'static [&'static str] {
             "KmsKeyArn",
             "Layers",
             "LoggingConfig",
-            "PermissionsBoundary",
-            "Policies",
             "ProvisionedConcurrencyConfig",
             "PublishToLatestPublished",
-            "Role",
-            "RolePath",
             "RuntimeManagementConfig",
             "SnapStart",
             "SourceKMSKeyArn",
             "TenancyConfig",
-            "Tracing",
             "VersionDeletionPolicy",
             "VpcConfig",
         ],
@@ -144,18 +139,29 @@ fn noted(kind: Kind<'_>) -> &'static [&'static str] {
             "Layers",
             "LoggingConfig",
             "PublishToLatestPublished",
-            "Role",
             "RuntimeManagementConfig",
             "SnapStart",
             "TenancyConfig",
-            "TracingConfig",
             "VpcConfig",
         ],
         Kind::Other(_) => &[],
     }
 }
 
-const NEUTRAL: &[&str] = &["Architectures", "Description", "PropagateTags", "Tags", "VersionDescription"];
+const NEUTRAL: &[&str] = &[
+    "Architectures",
+    "AssumeRolePolicyDocument",
+    "Description",
+    "PermissionsBoundary",
+    "Policies",
+    "PropagateTags",
+    "Role",
+    "RolePath",
+    "Tags",
+    "Tracing",
+    "TracingConfig",
+    "VersionDescription",
+];
 
 /// What a resource may say beside its properties. Source: CloudFormation user guide, "Resource attributes"; SAM's own.
 pub(super) const ATTRIBUTES: &[&str] = &[

@@ -287,13 +287,41 @@ fn what_is_known_and_has_no_effect_here_is_noted() {
     let template = read(&text, &[]).unwrap();
     let notes: Vec<_> = template.notes.iter().map(|note| (note.place.line, note.message.as_str())).collect();
     let expected = [
-        (8, "`Policies` is not acted on by the embedded Lambda (F)"),
         (9, "`Events` is not acted on by the embedded Lambda (F)"),
         (10, "stand-in values for what does not exist on this machine: Jobs"),
         (10, "`SECRET` holds a dynamic reference, which only AWS resolves; it is handed on as written"),
         (11, "`BuildMethod: makefile` is not run here: the folder is taken as it lies"),
     ];
     assert_eq!(notes, expected);
+}
+
+#[test]
+fn what_does_not_exist_here_is_noted_in_one_line() {
+    let text = with_function(
+        "  A: {Type: AWS::DynamoDB::Table}\n  B: {Type: AWS::DynamoDB::Table}\n  C: {Type: AWS::IAM::Role}\n",
+    );
+    let notes = read(&text, &[]).unwrap().notes;
+    let expected = "what does not exist on this machine is passed over: AWS::DynamoDB::Table, AWS::IAM::Role";
+    assert_eq!(notes.iter().map(|note| &*note.message).collect::<Vec<_>>(), [expected]);
+}
+
+#[test]
+fn a_function_that_is_for_aws_only_is_left_out_and_can_be_referred_to() {
+    let text = with_function(
+        "      Environment: {Variables: {OTHER: !Ref Gateway}}
+  Gateway:
+    Type: AWS::Serverless::Function
+    Metadata: {StayputDev: LeftOut}
+    Properties: {Runtime: provided.al2023, Handler: serve, CodeUri: .}
+",
+    );
+    let template = read(&text, &[]).unwrap();
+    assert_eq!(template.functions.len(), 1);
+    assert_eq!(template.functions[0].variables["OTHER"], "Gateway");
+    assert_eq!(template.notes[0].message, "left out on this machine, as the template says: Gateway");
+    let wrong = text.replace("LeftOut", "leftout");
+    let mistakes = read(&wrong, &[]).unwrap_err().to_string();
+    assert!(mistakes.contains("`StayputDev` is `LeftOut`, or not there"), "{mistakes}");
 }
 
 #[test]
