@@ -12,6 +12,8 @@ use tempfile::TempDir;
 
 #[path = "cli/functions.rs"]
 mod functions;
+#[path = "cli/template.rs"]
+mod template;
 
 /// A run of `stayput` in a folder of its own, with none of our variables set.
 struct Shell {
@@ -163,6 +165,30 @@ fn the_environment_is_checked_too_and_weaker_than_flags() {
     let flag = shell.command("routes --listen 127.0.0.1:7").env("STAYPUT_LISTEN", "nowhere").output();
     let flag = flag.expect("stayput starts");
     assert!(text(&flag.stdout).contains("http://127.0.0.1:7/"), "{}", text(&flag.stdout));
+}
+
+#[test]
+fn health_is_what_the_admin_listener_says() {
+    for (status, code, told) in
+        [("200 OK", 0, "ready\n"), ("503 Service Unavailable", 1, ""), ("404 Not Found", 3, "")]
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let answering = std::thread::spawn(move || {
+            let (mut asked, _) = listener.accept().expect("a connection");
+            let mut head = [0; 1024];
+            let read = asked.read(&mut head).expect("a request");
+            assert!(head[..read].starts_with(b"GET /readyz "));
+            write!(asked, "HTTP/1.1 {status}\r\nContent-Length: 6\r\n\r\nready\n").expect("an answer");
+        });
+        let output = Shell::new().run(&format!("health --admin {url}"));
+        answering.join().expect("asked");
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(code), told.to_owned()), "{status}");
+    }
+    let port = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", port.local_addr().expect("an address"));
+    drop(port);
+    assert_eq!(Shell::new().run(&format!("health --admin {url}")).status.code(), Some(3));
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod following;
 mod function_urls;
 #[cfg(feature = "aws")]
 mod functions;
+mod health;
 mod invoke;
 mod keys;
 mod lambda;
@@ -74,6 +75,7 @@ enum Verb {
     Attach(attach::Attach),
     #[cfg(feature = "aws")]
     Doctor(doctor::Doctor),
+    Health(health::Health),
     CheckConfig(check_config::CheckConfig),
     Completions(completions::Completions),
     Man(man::Man),
@@ -112,6 +114,7 @@ impl Cli {
             Verb::Attach(attach) => attach.run(self.json),
             #[cfg(feature = "aws")]
             Verb::Doctor(doctor) => doctor.run(self.json),
+            Verb::Health(health) => health.run(),
             Verb::CheckConfig(check) => check.run(self.json),
             Verb::Completions(completions) => completions.run(),
             Verb::Man(man) => man.run(),

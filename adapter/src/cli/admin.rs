@@ -1,10 +1,10 @@
-//! Asking the admin listener of a running `stayput dev`.
+//! Asking the admin listener of a running `stayput`.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, response};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{Failure, client::Client};
@@ -13,7 +13,7 @@ use crate::admin::X_STAYPUT_ADMIN;
 /// Where the admin listener is.
 #[derive(Args, Clone, Debug)]
 pub(super) struct AdminOptions {
-    /// Where `stayput dev` has its admin listener
+    /// Where the admin listener is
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9080")]
     admin: Uri,
 }
@@ -37,11 +37,9 @@ impl AdminOptions {
         self.send(Method::POST, path)
     }
 
-    fn send<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, Failure> {
-        let path = Uri::try_from(path).map_err(|_| Failure::not_found("there is no such call"))?;
-        let mut request = Request::new(Bytes::new());
-        (*request.method_mut(), *request.uri_mut()) = (method, path);
-        request.headers_mut().insert(X_STAYPUT_ADMIN, HeaderValue::from_static("1"));
+    /// # Errors
+    /// It cannot be reached.
+    pub(super) fn exchange(&self, request: Request<Bytes>) -> Result<(response::Parts, Bytes), Failure> {
         let admin = Client {
             url: &self.admin,
             flag: "--admin",
@@ -50,7 +48,15 @@ impl AdminOptions {
             more: "ask for less at a time",
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (head, body) = runtime.block_on(admin.ask(request))?;
+        runtime.block_on(admin.ask(request))
+    }
+
+    fn send<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, Failure> {
+        let path = Uri::try_from(path).map_err(|_| Failure::not_found("there is no such call"))?;
+        let mut request = Request::new(Bytes::new());
+        (*request.method_mut(), *request.uri_mut()) = (method, path);
+        request.headers_mut().insert(X_STAYPUT_ADMIN, HeaderValue::from_static("1"));
+        let (head, body) = self.exchange(request)?;
         let strange = || {
             let url = &self.admin;
             Failure::unreachable(format_args!(

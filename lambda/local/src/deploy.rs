@@ -37,10 +37,12 @@ use crate::{
     events::config::epoch_ms,
     function::{Function, FunctionUrl, Version},
     functions::{Alias, Named, WHOLE},
-    languages::Tools,
+    languages::{
+        Tools,
+        machine::{self, here},
+    },
     run::Runner,
 };
-pub(crate) use program::here;
 pub(crate) use unpack::UNPACKED_BYTES;
 
 /// What was deployed by calls, now and before.
@@ -406,7 +408,7 @@ impl Template {
             timeout: u32::try_from(function.timeout.as_secs()).unwrap_or(u32::MAX),
             memory_mb: function.memory_mb,
             variables: Some(function.variables.clone()).filter(|all| !all.is_empty()),
-            architecture: here().unwrap_or(configuration::X86_64).to_owned(),
+            architecture: here().unwrap_or(machine::X86_64).to_owned(),
             dead_letter: function.events.dead_letter.clone(),
             ..Configuration::new()
         };

@@ -2,6 +2,7 @@
 //!
 //! A language or package that is missing makes its functions unavailable, with what to install; the others run.
 
+pub(crate) mod machine;
 mod node;
 mod python;
 #[cfg(test)]
@@ -143,7 +144,11 @@ impl<'a> Languages<'a> {
         let unsupported = || Unavailable(format!("the runtime {runtime} does not run on this machine"));
         match Language::of(runtime).ok_or_else(unsupported)? {
             // Whether it exists is asked at each start: it may be built later, and Lambda has an error for it.
-            Language::Provided => Ok(own_executable(directory.join(BOOTSTRAP), directory)),
+            Language::Provided => {
+                let executable = directory.join(BOOTSTRAP);
+                machine::check(&executable)?;
+                Ok(own_executable(executable, directory))
+            }
             Language::Python => self.python.program(self.tools, runtime, handler, directory).await,
             Language::Node => {
                 if self.node.is_none() {

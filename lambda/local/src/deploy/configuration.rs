@@ -15,7 +15,13 @@ use lambda_protocol::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{languages::Language, template};
+use crate::{
+    languages::{
+        Language,
+        machine::{ARM64, X86_64},
+    },
+    template,
+};
 
 /// What is kept.
 #[derive(Clone, Deserialize, PartialEq, Serialize)]
@@ -267,9 +273,6 @@ impl fmt::Debug for Configuration {
             .finish_non_exhaustive()
     }
 }
-
-pub(crate) const X86_64: &str = "x86_64";
-pub(crate) const ARM64: &str = "arm64";
 
 /// Source: service model, `Handler`.
 const HANDLER_BYTES: usize = 128;

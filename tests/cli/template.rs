@@ -1,0 +1,79 @@
+//! The template at the root holds together: what one part of it says of the functions, the others say, too.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use lambda_local::template;
+
+use super::{Shell, text};
+
+/// The destination that `stayput dev` delivers from; the template's queue has its name.
+const QUEUE_ARN: &str = "arn:aws:sqs:us-east-1:000000000000:stayput-callbacks";
+
+fn file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")
+}
+
+fn written() -> String {
+    fs::read_to_string(file()).expect("the template")
+}
+
+/// The logical ids of the functions that callers may be given, without `Function`, in capitals.
+fn functions() -> BTreeSet<String> {
+    let template = template::load(&file(), &[].into()).expect("a template without mistakes");
+    let ids = template.functions.iter().map(|function| function.logical_id.trim_end_matches("Function"));
+    ids.map(str::to_uppercase).collect()
+}
+
+/// What stands between `start` and `end` in lines that have both, in capitals.
+fn between(text: &str, start: &str, end: &str) -> BTreeSet<String> {
+    let parts = text.lines().filter_map(|line| line.split_once(start)?.1.split_once(end));
+    parts.map(|(part, _)| part.to_uppercase()).collect()
+}
+
+#[test]
+fn dev_runs_all_but_what_it_is_itself_and_tells_its_queue_of_their_ends() {
+    let template = template::load(&file(), &[].into()).expect("a template without mistakes");
+    let names: Vec<_> = template.functions.iter().map(|function| &*function.name).collect();
+    assert!(names.contains(&"echo") && !names.iter().any(|name| name.contains("stayput")), "{names:?}");
+    for function in &template.functions {
+        let config = function.events.config.as_ref().expect("destinations");
+        let ends = [config.on_success.as_deref(), config.on_failure.as_deref()];
+        assert_eq!(ends, [Some(QUEUE_ARN); 2], "{}", function.name);
+    }
+}
+
+#[test]
+fn the_gateway_knows_may_call_and_offers_the_same_functions() {
+    let template = written();
+    let gateway = &template[template.find("  GatewayFunction:").expect("it")..];
+    let gateway = &gateway[..gateway.find("  DelivererFunction:").expect("it")];
+    assert_eq!(between(gateway, "- !GetAtt ", "Function.Arn"), functions(), "may call");
+    assert_eq!(between(gateway, "STAYPUT_FN_", ":"), functions(), "knows by variable");
+    assert_eq!(between(&template, "lambda = \"${STAYPUT_FN_", "}"), functions(), "offers");
+    assert_eq!(between(&template, "LogGroupName: !Sub /aws/lambda/${", "Function}"), {
+        let own = ["GATEWAY", "DELIVERER"].map(str::to_owned);
+        functions().into_iter().chain(own).collect()
+    });
+}
+
+#[test]
+fn the_configuration_in_it_is_one() {
+    let template = written();
+    let (_, rest) = template.split_once("      Value: |\n").expect("the configuration");
+    let lines = rest.lines().take_while(|line| line.is_empty() || line.starts_with("        "));
+    let shell =
+        Shell::with("stayput.toml", &lines.map(|line| format!("{}\n", line.trim())).collect::<String>());
+    let mut command = shell.command("check-config");
+    for function in functions() {
+        command.env(format!("STAYPUT_FN_{function}"), format!("stack-{function}-1A2B"));
+    }
+    let output = command.output().expect("stayput starts");
+    assert_eq!(text(&output.stdout), "ok\n");
+    // Without the variables nobody would know whom to call.
+    let without = shell.run("check-config");
+    assert!(text(&without.stdout).contains("STAYPUT_FN_ECHO"), "{}", text(&without.stdout));
+}
