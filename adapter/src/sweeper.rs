@@ -4,7 +4,10 @@
 //! nowhere. Both are silent. So each promised call has a time at which its outcome should be here; what is late gets a
 //! record of ours into the deliverer's queue, and goes the way of all others from there.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use lambda_protocol::{
     destination::{Condition, DestinationRecord, ResponseContext},
@@ -49,7 +52,8 @@ pub enum SweepError {
 }
 
 impl Sweeper {
-    /// Sees to every call that is late at `now`.
+    /// Sees to every call that is late at `now`, the latest first. Where records wait in the queue, as after an outage of the
+    /// deliverer, they may be what is missed: then only those calls are seen to that are hopelessly late.
     ///
     /// # Errors
     /// The ledger or the queue does not answer.
@@ -60,7 +64,13 @@ impl Sweeper {
             if overdue.is_empty() {
                 return Ok(swept);
             }
-            for one in overdue {
+            let outcomes_wait = self.queue.tally().await?.waiting > 0;
+            let due: Vec<_> =
+                overdue.into_iter().filter(|one| !outcomes_wait || one.is_hopeless(now)).collect();
+            if due.is_empty() {
+                return Ok(swept);
+            }
+            for one in due {
                 self.see_to(one, now, &mut swept).await?;
             }
         }
@@ -94,6 +104,13 @@ impl Sweeper {
         }
         swept.missed += 1;
         Ok(())
+    }
+}
+
+impl Overdue {
+    /// So late that the queue cannot be why.
+    fn is_hopeless(&self, now: SystemTime) -> bool {
+        now.duration_since(self.promise.accepted).is_ok_and(|age| age > HOPELESS)
     }
 }
 
@@ -132,6 +149,9 @@ fn record_of(ticket: &Ticket, sealed: &str, now: SystemTime) -> String {
 fn raw(json: &str) -> Box<RawValue> {
     RawValue::from_string(json.to_owned()).expect("it was just written")
 }
+
+/// Since its acceptance. Ours: Lambda's six hours, and a deliverer that was down for most of a day.
+const HOPELESS: Duration = Duration::from_hours(24);
 
 /// Calls that are seen to before the next are asked for.
 const PAGE: usize = 100;
