@@ -2,7 +2,7 @@
 
 use aws_sdk_lambda::{
     Client,
-    error::ProvideErrorMetadata as _,
+    error::{ProvideErrorMetadata, SdkError},
     operation::get_function_event_invoke_config::GetFunctionEventInvokeConfigOutput,
     types::{DestinationConfig, OnFailure, OnSuccess},
 };
@@ -23,7 +23,8 @@ use crate::{
 /// Have a function on AWS tell the callbacks' queue how its asynchronous calls end
 ///
 /// Compares the function's destinations with the queue that callback.queue names, and says what differs; with --apply it sets
-/// them. What else is configured of its asynchronous calls stays. AWS itself checks that the function's role may send to the queue.
+/// them. What else is configured of its asynchronous calls stays. An alias that is not there is made, for what is now $LATEST. AWS
+/// itself checks that the function's role may send to the queue; where it may not, the command is named that allows it.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  stayput attach resize-images --qualifier live --apply")]
 pub(super) struct Attach {
@@ -67,14 +68,46 @@ impl Attach {
             Failure::unreachable("the callbacks' queue cannot be asked for its ARN").because(&cause)
         })?;
         let client = aws::lambda_client(&aws::sdk_config(&config.aws).await);
-        let found = self.found(&client).await?;
+        let alias = self.missing_alias(&client).await?;
+        let found = match alias {
+            Some(_) => None,
+            None => self.found(&client).await?,
+        };
         let wanted = Destinations { on_success: Some(arn.clone()), on_failure: Some(arn) };
-        let changes = found.clone().unwrap_or_default().changes(&wanted);
-        if self.apply && !changes.is_empty() {
-            self.set(&client, wanted, found.is_some()).await?;
+        let destinations = found.clone().unwrap_or_default().changes(&wanted);
+        if self.apply {
+            if let Some(alias) = alias {
+                alias.make(&client).await?;
+            }
+            if !destinations.is_empty() {
+                self.set(&client, wanted, found.is_some()).await?;
+            }
         }
-        self.tell(&changes, json);
+        let alias = alias.map(|Alias { name, .. }| Change {
+            what: "alias",
+            from: None,
+            to: Some(format!("{name}, for a new version of $LATEST")),
+        });
+        self.tell(&alias.into_iter().chain(destinations).collect::<Vec<_>>(), json);
         Ok(Exit::Done)
+    }
+
+    /// The alias that callers reach it by, where there is none of that name.
+    async fn missing_alias(&self, client: &Client) -> Result<Option<Alias<'_>>, Failure> {
+        let is_alias =
+            |name: &&str| !name.starts_with('$') && !name.bytes().all(|byte| byte.is_ascii_digit());
+        let Some(name) = self.qualifier.as_deref().filter(is_alias) else { return Ok(None) };
+        let asked = client.get_alias().function_name(&self.function).name(name);
+        match in_time(asked.send()).await? {
+            Ok(_) => Ok(None),
+            Err(error) if error.code() == Some("ResourceNotFoundException") => {
+                // It may be the function that is not there.
+                let asked = client.get_function_configuration().function_name(&self.function);
+                in_time(asked.send()).await?.map_err(|error| refused(&error, RIGHTS))?;
+                Ok(Some(Alias { function: &self.function, name }))
+            }
+            Err(error) => Err(refused(&error, RIGHTS)),
+        }
     }
 
     /// `None`: nothing is configured of its asynchronous calls.
@@ -91,6 +124,7 @@ impl Attach {
     }
 
     async fn set(&self, client: &Client, wanted: Destinations, is_configured: bool) -> Result<(), Failure> {
+        let queue = wanted.on_success.clone().unwrap_or_default();
         let on_success = OnSuccess::builder().set_destination(wanted.on_success).build();
         let on_failure = OnFailure::builder().set_destination(wanted.on_failure).build();
         let destinations = DestinationConfig::builder().on_success(on_success).on_failure(on_failure).build();
@@ -100,15 +134,35 @@ impl Attach {
                 .function_name(&self.function)
                 .set_qualifier(self.qualifier.clone())
                 .destination_config(destinations);
-            in_time(update.send()).await?.map(drop).map_err(|error| refused(&error, RIGHTS))
+            let error = in_time(update.send()).await?.err();
+            self.judge(client, error.as_ref(), &queue).await
         } else {
             let put = client
                 .put_function_event_invoke_config()
                 .function_name(&self.function)
                 .set_qualifier(self.qualifier.clone())
                 .destination_config(destinations);
-            in_time(put.send()).await?.map(drop).map_err(|error| refused(&error, RIGHTS))
+            let error = in_time(put.send()).await?.err();
+            self.judge(client, error.as_ref(), &queue).await
         }
+    }
+
+    /// # Errors
+    /// There is one. Where it is that the function's role may not send, it says how to allow that.
+    async fn judge<E>(&self, client: &Client, error: Option<&SdkError<E>>, queue: &str) -> Result<(), Failure>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let Some(error) = error else { return Ok(()) };
+        let refused = refused(error, RIGHTS);
+        if !error.message().is_some_and(|message| message.contains("role")) {
+            return Err(refused);
+        }
+        let asked = client.get_function_configuration().function_name(&self.function);
+        let Some(role) = in_time(asked.send()).await?.ok().and_then(|found| found.role) else {
+            return Err(refused);
+        };
+        Err(Failure::unreachable(format_args!("{refused}; allow it by: {}", allow(&role, queue))))
     }
 
     fn tell(&self, changes: &[Change], json: bool) {
@@ -130,6 +184,35 @@ impl Attach {
             (false, false) => "not set; do so with --apply",
         });
     }
+}
+
+/// An alias that is to be.
+#[derive(Clone, Copy, Debug)]
+struct Alias<'a> {
+    function: &'a str,
+    name: &'a str,
+}
+
+impl Alias<'_> {
+    async fn make(self, client: &Client) -> Result<(), Failure> {
+        let published = in_time(client.publish_version().function_name(self.function).send()).await?;
+        let published = published.map_err(|error| refused(&error, RIGHTS))?;
+        let alias = client.create_alias().function_name(self.function).name(self.name);
+        let alias = alias.set_function_version(published.version);
+        in_time(alias.send()).await?.map(drop).map_err(|error| refused(&error, RIGHTS))
+    }
+}
+
+/// The command that lets a role send to the queue.
+fn allow(role: &str, queue: &str) -> String {
+    let name = role.rsplit('/').next().unwrap_or_default();
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue}],
+    });
+    format!(
+        "aws iam put-role-policy --role-name {name} --policy-name stayput-callbacks --policy-document '{policy}'"
+    )
 }
 
 /// One difference between what is and what should be.
@@ -162,12 +245,21 @@ impl From<GetFunctionEventInvokeConfigOutput> for Destinations {
     }
 }
 
-const RIGHTS: &str = "lambda:GetFunctionEventInvokeConfig, lambda:PutFunctionEventInvokeConfig and \
-                      lambda:UpdateFunctionEventInvokeConfig";
+const RIGHTS: &str = "lambda:GetFunctionEventInvokeConfig, lambda:PutFunctionEventInvokeConfig, \
+                      lambda:UpdateFunctionEventInvokeConfig, lambda:GetFunctionConfiguration, and for aliases \
+                      lambda:GetAlias, lambda:PublishVersion and lambda:CreateAlias";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_role_is_allowed_to_send_by_its_name() {
+        let command = allow("arn:aws:iam::123456789012:role/service-role/works", "arn:aws:sqs:a:1:q");
+        assert!(
+            command.contains("--role-name works ") && command.contains(r#""Resource":"arn:aws:sqs:a:1:q""#)
+        );
+    }
 
     #[test]
     fn only_what_differs_is_changed() {

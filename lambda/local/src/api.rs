@@ -8,6 +8,7 @@ mod account;
 mod aliases;
 mod code;
 mod concurrency;
+mod create;
 mod event_config;
 mod functions;
 mod invoke_async;

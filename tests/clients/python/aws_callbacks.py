@@ -223,6 +223,10 @@ def attach(environment, endpoint):
     check("attach: both ends go to the queue",
           (config["OnSuccess"]["Destination"], config["OnFailure"]["Destination"]), (arn, arn))
     check("attach: once set, nothing differs", run("--apply"), [])
+    live = ("--qualifier", "live")
+    check("attach: an alias that is not there", (run(*live), run(*live, "--apply"), run(*live)),
+          (["alias", *both], ["alias", *both], []))
+    check("attach: it is for what was there", functions.get_alias(FunctionName="works", Name="live")["FunctionVersion"], "1")
 
 
 def batch(sqs, url, size):

@@ -1,29 +1,25 @@
 //! The functions themselves: made, read, listed, changed, removed.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{Method, Response, request};
-use lambda_protocol::{
-    api_error::ApiError,
-    quotas::FUNCTION_NAME_BYTES,
-    validation::{self, Violation},
-};
+use lambda_protocol::{api_error::ApiError, validation};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
     House, Route,
     code::Code,
-    created, json as answer_json, nothing, page, parameter, read,
+    create, json as answer_json, nothing, page, parameter, read,
     subject::{Meaning, Subject, check_revision, invalid},
     versions,
     view::{View, word},
 };
 use crate::{
     deploy::{
-        configuration::{Change, Configuration},
+        configuration::Change,
         record::{Edition, Record, StoredCode},
     },
     events::config::{epoch_ms, key},
@@ -48,18 +44,6 @@ enum Operation {
     UpdateConfiguration,
     Delete,
     GetCodeSigning,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Create<'a> {
-    function_name: Option<String>,
-    #[serde(borrow)]
-    code: Code<'a>,
-    publish: Option<bool>,
-    tags: Option<BTreeMap<String, String>>,
-    #[serde(flatten)]
-    change: Map<String, Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -101,7 +85,7 @@ impl Call {
 
     pub(super) async fn answer(self, body: &[u8], house: House<'_>) -> Result<Response<Bytes>, ApiError> {
         match self.operation {
-            Operation::Create => create(body, house).await,
+            Operation::Create => create::create(body, house).await,
             Operation::List => list(&self.query, house).await,
             Operation::Get => self.get(house).await,
             Operation::GetConfiguration => {
@@ -264,44 +248,6 @@ impl House<'_> {
     }
 }
 
-async fn create(body: &[u8], house: House<'_>) -> Result<Response<Bytes>, ApiError> {
-    let Create { function_name, code, publish, tags, change } = read(body)?;
-    let change: Change =
-        serde_json::from_value(Value::Object(change)).map_err(|_| ApiError::could_not_deserialize())?;
-    let mut violations = Vec::new();
-    let given = function_name.unwrap_or_default();
-    if given.is_empty() {
-        violations.push(Violation::missing("functionName"));
-    }
-    change.check_new(&mut violations);
-    if !violations.is_empty() {
-        return Err(validation::error(&violations));
-    }
-    let Subject { name, .. } = Subject::whole(&percent_encode(&given), house.settings)?;
-    if name.len() > FUNCTION_NAME_BYTES {
-        return Err(validation::error(&[Violation::too_long(&name, "functionName", FUNCTION_NAME_BYTES)]));
-    }
-    if house.functions.named(&name).is_some() {
-        return Err(ApiError::function_exists(&name));
-    }
-    let mut configuration = Configuration::new();
-    change.apply(&mut configuration)?;
-    if configuration.runtime.is_empty() || configuration.handler.is_empty() {
-        return Err(invalid(
-            "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
-        ));
-    }
-    let tags = tags.unwrap_or_default();
-    super::tags::check(&tags)?;
-    let code = code.store(house).await?;
-    let mut edition = Edition { configuration, code, modified_ms: 0, revision: Uuid::nil() };
-    renew(&mut edition);
-    let mut record = Record { latest: Some(edition), tags, ..Record::default() };
-    let version = if publish == Some(true) { versions::publish(&mut record, None) } else { Version::Latest };
-    house.deployments()?.create(&name, record, house.runner).await?;
-    tell(&name, version, house).await.map(created)
-}
-
 async fn list(query: &str, house: House<'_>) -> Result<Response<Bytes>, ApiError> {
     let deployments = house.deployments()?;
     let all_versions = parameter(query, "FunctionVersion").is_some_and(|which| which == "ALL");
@@ -323,7 +269,7 @@ async fn list(query: &str, house: House<'_>) -> Result<Response<Bytes>, ApiError
 }
 
 /// The function as it is now: of a version with its number in the ARN.
-async fn tell(name: &str, version: Version, house: House<'_>) -> Result<String, ApiError> {
+pub(super) async fn tell(name: &str, version: Version, house: House<'_>) -> Result<String, ApiError> {
     let Some(record) = house.deployments()?.record(name, house.runner) else {
         return Err(ApiError::service("The function was removed meanwhile."));
     };
@@ -353,14 +299,9 @@ fn latest_mut(record: &mut Record) -> Result<&mut Edition, ApiError> {
     record.latest.as_mut().ok_or_else(|| ApiError::service("The function has no code."))
 }
 
-fn renew(edition: &mut Edition) {
+pub(super) fn renew(edition: &mut Edition) {
     edition.modified_ms = epoch_ms(SystemTime::now());
     edition.revision = Uuid::new_v4();
-}
-
-/// A body's name as a path's label, which is read the same.
-fn percent_encode(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 const DATE: &str = "2015-03-31";
