@@ -1,7 +1,7 @@
 //! The functions of the service: by their places, where the pool and environments know them, and by every name that leads
 //! there.
 //!
-//! Each runnable version of a function has a place of its own, and keeps it. Whoever looks sees one state of it all;
+//! Each runnable version of a function has a place of its own, and keeps it as long as there is a name for it. Whoever looks sees one state of it all;
 //! changes are rare, and make a new one.
 
 use std::{
@@ -36,6 +36,8 @@ pub(crate) struct Functions {
 #[derive(Clone, Debug, Default)]
 struct Table {
     places: Vec<Arc<Function>>,
+    /// Places that nothing leads to.
+    vacant: Vec<usize>,
     /// In the order in which they came.
     names: Vec<String>,
     named: HashMap<String, Named>,
@@ -133,6 +135,22 @@ impl Functions {
         self.change(|table| {
             table.places.push(Arc::new(function));
             table.places.len() - 1
+        })
+    }
+
+    /// Nothing leads to this place any more.
+    pub(crate) fn vacate(&self, at: usize) {
+        self.change(|table| table.vacant.push(at));
+    }
+
+    /// A place that nothing leads to and that `is_free`, for another function.
+    pub(crate) fn vacant(&self, is_free: impl Fn(usize) -> bool) -> Option<usize> {
+        if self.table.load().vacant.is_empty() {
+            return None;
+        }
+        self.change(|table| {
+            let found = table.vacant.iter().position(|at| is_free(*at))?;
+            Some(table.vacant.swap_remove(found))
         })
     }
 

@@ -116,11 +116,28 @@ impl<E, J> Pool<E, J> {
 
     /// One more function, at the next place. `beside` is one whose reservation it shares.
     pub(crate) fn add(&mut self, beside: Option<usize>) {
-        let group = beside.map_or(self.groups.len(), |function| self.functions[function].group);
-        if beside.is_none() {
-            self.groups.push(Group { reserved: None, running: 0 });
-        }
+        let group = self.group(beside);
         self.functions.push(Lane::new(group));
+    }
+
+    /// Another function at a place that is [quiet](Self::is_quiet).
+    pub(crate) fn put(&mut self, function: usize, beside: Option<usize>) {
+        self.functions[function].group = self.group(beside);
+    }
+
+    /// Nothing of the function runs, waits, or is kept to be used again.
+    pub(crate) fn is_quiet(&self, function: usize) -> bool {
+        let lane = &self.functions[function];
+        lane.running + lane.starting + lane.returning + lane.idle.len() + lane.waiting.len() == 0
+    }
+
+    /// That of `beside`, or one that is nobody's.
+    fn group(&mut self, beside: Option<usize>) -> usize {
+        if let Some(function) = beside {
+            return self.functions[function].group;
+        }
+        self.groups.push(Group { reserved: None, running: 0 });
+        self.groups.len() - 1
     }
 
     /// From now on so many invocations of the function, and of those beside it, may run at once; those that run go on.

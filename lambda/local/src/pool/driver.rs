@@ -146,12 +146,19 @@ impl Driver {
         }
     }
 
-    /// One more function, at a place of its own. `beside` is one whose reservation it shares.
+    /// One more function, at a place of its own: one that nothing leads to any more, or a new one. `beside` is one whose reservation it shares.
     pub(crate) fn add(&self, function: Function, beside: Option<usize>) -> usize {
-        self.with_pool(|pool, _| {
-            let at = self.functions.push(function);
-            pool.add(beside);
-            at
+        self.with_pool(|pool, _| match self.functions.vacant(|at| pool.is_quiet(at)) {
+            Some(at) => {
+                self.functions.set(at, function);
+                pool.put(at, beside);
+                at
+            }
+            None => {
+                let at = self.functions.push(function);
+                pool.add(beside);
+                at
+            }
         })
     }
 
@@ -159,6 +166,7 @@ impl Driver {
     /// the last of them.
     pub(crate) fn retire(self: &Arc<Self>, at: usize) {
         self.replace(at, Function { code: Code::default(), ..Function::clone(&self.functions.get(at)) });
+        self.functions.vacate(at);
     }
 
     /// From now on so many invocations of the function, and of its versions, may run at once.

@@ -386,3 +386,23 @@ fn a_reservation_that_comes_or_goes_takes_running_calls_along() {
     pool.answered(0, now);
     assert_eq!(pool.free(), 1);
 }
+
+#[test]
+fn a_place_is_another_functions_once_nothing_is_left_there() {
+    let (mut pool, now) = (pool(10, &[Some(1)]), Instant::now());
+    assert!(pool.is_quiet(0));
+    pool.invoke(0, 1, now).unwrap();
+    assert!(!pool.is_quiet(0), "it waits");
+    starts(&mut pool, now);
+    pool.ready(0, 7, Was::Starting, now);
+    assert!(!pool.is_quiet(0), "it runs");
+    pool.answered(0, now);
+    assert!(!pool.is_quiet(0), "it returns");
+    pool.ready(0, 7, Was::Returning, now);
+    assert!(!pool.is_quiet(0), "it is kept");
+    pool.take_idle(0);
+    pool.reserve(0, None);
+    pool.put(0, None);
+    assert_eq!(pool.reserved(0), None);
+    assert!(pool.invoke(0, 2, now).is_ok() && pool.invoke(0, 3, now).is_ok());
+}

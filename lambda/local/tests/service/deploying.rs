@@ -329,3 +329,19 @@ async fn a_service_without_a_place_for_them_takes_none() {
     assert_eq!(header(&answer, "x-amzn-errortype"), Some("InvalidParameterValueException"));
     running.stop().await;
 }
+
+#[tokio::test]
+async fn deploying_again_and_again_leaves_nothing_behind() {
+    let local = Deploying::start(vec![]).await;
+    for turn in 0..20 {
+        let greeting = turn.to_string();
+        local.create("hello", &greeting).await;
+        local.post("/2015-03-31/functions/hello/versions", Value::Null).await;
+        assert_eq!(local.says("hello:1").await.0, greeting);
+        local.delete("/2015-03-31/functions/hello").await;
+    }
+    let folder = local.stop().await;
+    for left in ["code", "functions"] {
+        assert_eq!(std::fs::read_dir(folder.path().join("lambda").join(left)).unwrap().count(), 0, "{left}");
+    }
+}
