@@ -199,15 +199,15 @@ impl LocalLambda {
     /// # Errors
     /// The request goes no further.
     pub(crate) fn admit(&self, head: &request::Parts) -> Result<Admitted, Refused> {
-        if let Some(call) = api::Call::route(head) {
-            return Ok(Admitted { request_id: Uuid::new_v4(), wanted: Wanted::Configure(call) });
-        }
         let (kind, decoded) = match api::invoke_async(head) {
             Some(decoded) => (Some(Kind::InvokeAsync), Some(decoded)),
             None => (None, Invoke::decode(head)),
         };
         let invoke = match decoded {
-            None => return Err(Refused::unread(unknown_operation())),
+            None => {
+                let call = api::Call::route(head).ok_or_else(|| Refused::unread(unknown_operation()))?;
+                return Ok(Admitted { request_id: Uuid::new_v4(), wanted: Wanted::Configure(call) });
+            }
             Some(Err(error)) => return Err(Refused::unread(error)),
             Some(Ok(invoke)) => invoke,
         };
