@@ -12,6 +12,8 @@ use tempfile::TempDir;
 
 #[path = "cli/functions.rs"]
 mod functions;
+#[path = "cli/moving.rs"]
+mod moving;
 #[path = "cli/template.rs"]
 mod template;
 

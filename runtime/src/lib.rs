@@ -158,3 +158,10 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/streams.md")]
 struct Streams;
+
+/// And those of the pages on moving.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/moving/stedi.md")]
+#[doc = include_str!("../../docs/moving/eywa.md")]
+#[doc = include_str!("../../docs/moving/openfaas.md")]
+struct Moving;
