@@ -87,14 +87,14 @@ impl Story {
         assert_eq!(self.execution, before, "nothing has changed");
     }
 
-    fn answers(&mut self, answer: Value) {
+    fn answers(&mut self, answer: &Value) {
         let effects =
             self.execution.end_invocation(InvocationEnd::Answered(answer.to_string().into_bytes()), self.now);
         self.take(effects);
     }
 
     fn waits(&mut self) {
-        self.answers(json!({"Status": "PENDING"}));
+        self.answers(&json!({"Status": "PENDING"}));
     }
 
     /// Time goes on to the next moment at which something is due.
@@ -135,7 +135,7 @@ fn a_step_has_the_history_that_aws_asserts() {
     done["Payload"] = "4".into();
     let told = story.checkpoint(json!([done]));
     assert_eq!(told[0]["StepDetails"], json!({"Attempt": 1, "Result": "4"}));
-    story.answers(json!({"Status": "SUCCEEDED", "Result": "5"}));
+    story.answers(&json!({"Status": "SUCCEEDED", "Result": "5"}));
     let expected =
         ["ExecutionStarted", "StepStarted", "StepSucceeded", "InvocationCompleted", "ExecutionSucceeded"];
     assert_eq!(story.told(), expected);
@@ -220,7 +220,7 @@ fn an_invoke_with_a_timeout_is_one_checkpoint_and_both_ends_wake_once() {
     let mut over = json!({"Id": "c", "Type": "CONTEXT", "SubType": "StepInvoke", "Action": "FAIL"});
     over["Error"] = json!({"ErrorType": "TimedOut"});
     story.checkpoint(json!([over]));
-    story.answers(json!({"Status": "FAILED", "Error": {"ErrorType": "TimedOut"}}));
+    story.answers(&json!({"Status": "FAILED", "Error": {"ErrorType": "TimedOut"}}));
     assert!(matches!(story.end(), Some(Outcome::Failed(_))));
     let late = story.execution.child_ended("i", ChildEnd::Succeeded("1".to_owned()), story.now);
     assert_eq!(late, Effects::default());
@@ -350,12 +350,12 @@ fn answers_that_make_no_sense_fail_it_at_once() {
         (json!({"Status": "FAILED", "Result": "1"}), "Cannot provide a Result for FAILED status."),
     ] {
         let mut story = Story::begun();
-        story.answers(answer);
+        story.answers(&answer);
         let Some(Outcome::Failed(error)) = story.end() else { panic!("{:?}", story.end()) };
         assert_eq!(error.error_message.as_deref(), Some(text));
     }
     let mut story = Story::begun();
-    story.answers(json!("what?"));
+    story.answers(&json!("what?"));
     assert!(
         matches!(story.end(), Some(Outcome::Failed(error)) if error.error_message.as_ref().unwrap().starts_with("Invalid invocation output: "))
     );
@@ -367,7 +367,7 @@ fn a_result_too_large_for_an_answer_is_checkpointed() {
     let end = json!({"Id": "x", "Type": "EXECUTION", "Action": "SUCCEED", "Payload": "large"});
     story.checkpoint(json!([end]));
     assert_eq!(story.end(), None);
-    story.answers(json!({"Status": "SUCCEEDED", "Result": ""}));
+    story.answers(&json!({"Status": "SUCCEEDED", "Result": ""}));
     assert_eq!(story.end(), Some(&Outcome::Succeeded("large".to_owned())));
 }
 
@@ -387,7 +387,7 @@ fn a_stopped_one_takes_nothing_any_more() {
     story.take(effects);
     assert_eq!(story.try_checkpoint(json!([])).unwrap_err(), Refusal::Token);
     let before = story.execution.clone();
-    story.answers(json!({"Status": "SUCCEEDED", "Result": "1"}));
+    story.answers(&json!({"Status": "SUCCEEDED", "Result": "1"}));
     assert_eq!(
         (story.execution.stop(ErrorObject::default(), story.now), &story.execution),
         (Effects::default(), &before)
