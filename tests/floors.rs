@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 /// The floor of each package. A dependency between our own packages goes down, never up or sideways.
 const FLOORS: &[(&str, u8)] = &[
     ("event-queue", 0),
+    ("lambda-durable", 0),
     ("lambda-protocol", 0),
     ("stayput-core", 1),
     ("stayput-runtime", 1),
@@ -22,7 +23,7 @@ const FLOORS: &[(&str, u8)] = &[
 ];
 
 /// Crates without sockets, files, clocks, randomness, environment or logs.
-const PURE: &[&str] = &["lambda-protocol", "stayput-core"];
+const PURE: &[&str] = &["lambda-durable", "lambda-protocol", "stayput-core"];
 
 /// What a pure crate must not even be able to name.
 const IMPURE: &[&str] = &["hyper", "hyper-util", "nix", "rand", "tokio", "tracing", "tracing-subscriber"];
