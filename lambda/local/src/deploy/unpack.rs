@@ -69,8 +69,9 @@ impl Unpacking<'_> {
             return Err(refused("is encrypted"));
         }
         let path = inside(&name).ok_or_else(|| refused("is a path that leads out of the archive"))?;
+        let failed = |error| failed(error, &name);
         if entry.is_dir() {
-            return self.make_folder(&path).map_err(UnpackError::Disk);
+            return self.make_folder(&path).map_err(failed);
         }
         if path.as_os_str().is_empty() || !self.taken.insert(path.clone()) {
             return Err(refused("is there twice, or is no file"));
@@ -87,7 +88,7 @@ impl Unpacking<'_> {
             return Ok(());
         }
         if let Some(parent) = path.parent() {
-            self.make_folder(parent).map_err(UnpackError::Disk)?;
+            self.make_folder(parent).map_err(failed)?;
         }
         // What the archive says of the size may be a lie: what is written is counted.
         self.write(entry, &path)
@@ -95,8 +96,8 @@ impl Unpacking<'_> {
 
     fn write(&mut self, entry: &mut ZipFile<'_, Cursor<&[u8]>>, path: &Path) -> Result<(), UnpackError> {
         let mode = entry.unix_mode().unwrap_or(DEFAULT_MODE) & 0o755 | 0o600;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(self.root.join(path));
-        let file = file.as_mut().map_err(|error| UnpackError::Disk(io::Error::from(error.kind())))?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(self.root.join(path));
+        let mut file = file.map_err(|error| failed(error, &path.to_string_lossy()))?;
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
             let read = entry.read(&mut buffer).map_err(ZipError::from)?;
@@ -116,12 +117,25 @@ impl Unpacking<'_> {
 
     fn link(&self) -> Result<(), UnpackError> {
         for (path, target) in &self.links {
+            let failed = |error| failed(error, &path.to_string_lossy());
             if let Some(parent) = path.parent() {
-                self.make_folder(parent).map_err(UnpackError::Disk)?;
+                self.make_folder(parent).map_err(failed)?;
             }
-            symlink(target, self.root.join(path)).map_err(UnpackError::Disk)?;
+            symlink(target, self.root.join(path)).map_err(failed)?;
         }
         Ok(())
+    }
+}
+
+/// Some of the disk's refusals are the archive's own doing.
+fn failed(error: io::Error, name: &str) -> UnpackError {
+    use io::ErrorKind::{AlreadyExists, InvalidFilename, InvalidInput, IsADirectory, NotADirectory};
+    match error.kind() {
+        AlreadyExists | InvalidFilename | InvalidInput | IsADirectory | NotADirectory => UnpackError::Entry {
+            name: name.to_owned(),
+            why: "is in the way of another, or no name for a file",
+        },
+        _ => UnpackError::Disk(error),
     }
 }
 

@@ -75,9 +75,21 @@ fn no_file_is_written_through_a_link() {
         file(writer, "link/inner", 0o644, b"2");
     });
     let (result, folder) = unpacked(&zip);
-    // The file made a folder of that name, in which the link has no place.
-    assert!(matches!(result, Err(UnpackError::Disk(_))), "{result:?}");
+    // The file made a folder of that name, in whose place the link is not put.
+    assert!(matches!(&result, Err(UnpackError::Entry { name, .. }) if name == "link"), "{result:?}");
     assert_eq!(fs::read(folder.path().join("root/dir/inner")).unwrap(), b"1");
+}
+
+#[test]
+fn what_cannot_lie_beside_another_is_the_archives_mistake() {
+    let file_and_folder = archive(|writer| {
+        file(writer, "a", 0o644, b"1");
+        file(writer, "a/b", 0o644, b"2");
+    });
+    check_refused(&file_and_folder, "\"a/b\" in it is in the way of another, or no name for a file");
+    let long = "x".repeat(300);
+    let zip = archive(|writer| file(writer, &long, 0o644, b"1"));
+    check_refused(&zip, &format!("{long:?} in it is in the way of another, or no name for a file"));
 }
 
 #[test]
