@@ -116,7 +116,13 @@ impl Unpacking<'_> {
     }
 
     fn link(&self) -> Result<(), UnpackError> {
+        let links: BTreeSet<&Path> = self.links.iter().map(|(path, _)| &**path).collect();
         for (path, target) in &self.links {
+            if path.ancestors().skip(1).any(|above| links.contains(above)) {
+                // Where that leads, its own target's steps up would begin.
+                let name = path.to_string_lossy().into_owned();
+                return Err(UnpackError::Entry { name, why: "is below a link" });
+            }
             let failed = |error| failed(error, &path.to_string_lossy());
             if let Some(parent) = path.parent() {
                 self.make_folder(parent).map_err(failed)?;

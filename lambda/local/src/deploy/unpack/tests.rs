@@ -81,6 +81,17 @@ fn no_file_is_written_through_a_link() {
 }
 
 #[test]
+fn no_link_is_made_through_another() {
+    let zip = archive(|writer| {
+        file(writer, "a/b/inner", 0o644, b"1");
+        writer.add_symlink("a/b/up", "../..", SimpleFileOptions::default()).unwrap();
+        // Three steps up from where it is written, and two too many from where it would lie.
+        writer.add_symlink("a/b/up/link", "../../../evil", SimpleFileOptions::default()).unwrap();
+    });
+    check_refused(&zip, "\"a/b/up/link\" in it is below a link");
+}
+
+#[test]
 fn what_cannot_lie_beside_another_is_the_archives_mistake() {
     let file_and_folder = archive(|writer| {
         file(writer, "a", 0o644, b"1");
