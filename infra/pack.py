@@ -6,7 +6,6 @@
 import gzip
 import os
 import pathlib
-import subprocess
 import sys
 import tarfile
 import time
@@ -31,16 +30,9 @@ def main():
     # On Lambda, as on AWS's price list.
     architecture = {"aarch64": "arm64"}.get(machine, machine)
     name = f"stayput-{version}-{machine}-unknown-linux-musl"
-    stripped = pathlib.Path(folder) / "stayput"
-    strip(program, stripped)
-    tar(pathlib.Path(folder) / f"{name}.tar.gz", name, {"stayput": stripped, **{to: ROOT / path for to, path in BESIDE.items()}})
-    stripped.unlink()
+    files = {"stayput": pathlib.Path(program), **{to: ROOT / path for to, path in BESIDE.items()}}
+    tar(pathlib.Path(folder) / f"{name}.tar.gz", name, files)
     zip_one(pathlib.Path(folder) / f"stayput-{version}-lambda-{architecture}.zip", pathlib.Path(bootstrap))
-
-
-def strip(program, to):
-    """Without what debuggers read: that is two thirds of it. Zig's, as it knows both machines."""
-    subprocess.run([sys.executable, "-m", "ziglang", "objcopy", "--strip-all", program, to], check=True)
 
 
 def tar(path, folder, files):

@@ -67,7 +67,20 @@ fn replay_all(client: &str) {
     let kept = caller.services.kept();
     assert_eq!(kept.promises("delivered"), told, "{client}: as the ledger knows: {:?}", kept.items);
     assert_eq!(kept.mistakes, Vec::<String>::new(), "{client}: what else AWS was asked for");
+    for (key, writes) in kept.writes.iter().filter(|(key, _)| key.starts_with("promises/")) {
+        let bytes = kept.items[key].to_string().len();
+        assert!(*writes <= WRITES_OF_A_PROMISE, "{client}: {key} was written {writes} times");
+        assert!(
+            bytes <= WRITE_UNIT_BYTES,
+            "{client}: {key} has {bytes} bytes, as JSON even more than in the table"
+        );
+    }
 }
+
+/// What docs/deploy.md counts with: when it is made, when Lambda has the call, when the callback was taken.
+const WRITES_OF_A_PROMISE: usize = 3;
+/// For more, DynamoDB asks for another write's price.
+const WRITE_UNIT_BYTES: usize = 1024;
 
 #[test]
 fn what_a_function_url_changes_is_what_the_page_for_operators_says() {

@@ -27,6 +27,8 @@ pub(crate) struct Services {
 pub(crate) struct Kept {
     /// The table's items, by their key.
     pub(crate) items: BTreeMap<String, Value>,
+    /// How often each was, by its key.
+    pub(crate) writes: BTreeMap<String, usize>,
     /// What was asked for and is not known here, or was not signed well.
     pub(crate) mistakes: Vec<String>,
 }
@@ -115,6 +117,7 @@ impl Kept {
                     let refused = json!({ "__type": "ConditionalCheckFailedException", "Item": there });
                     return Some((StatusCode::BAD_REQUEST, refused));
                 }
+                *self.writes.entry(key.clone()).or_default() += 1;
                 self.items.insert(key, item);
                 done(json!({}))
             }

@@ -77,3 +77,49 @@ fn the_configuration_in_it_is_one() {
     let without = shell.run("check-config");
     assert!(text(&without.stdout).contains("STAYPUT_FN_ECHO"), "{}", text(&without.stdout));
 }
+
+/// The lines of the template's section, without what stands before and after it.
+fn section(name: &str) -> Vec<String> {
+    let template = written();
+    let (_, rest) = template.split_once(&format!("\n{name}:\n")).expect("the section");
+    rest.lines().take_while(|line| line.is_empty() || line.starts_with(' ')).map(str::to_owned).collect()
+}
+
+/// The template's parameters as rows of the guide begin with them.
+fn parameters() -> BTreeSet<String> {
+    let mut parameters = BTreeSet::new();
+    let mut parameter = String::new();
+    for line in section("Parameters") {
+        match line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')) {
+            Some(id) => id.trim_end_matches(':').clone_into(&mut parameter),
+            None => parameters.extend(line.trim().strip_prefix("Default: ").map(|value| match value {
+                "\"\"" => format!("`{parameter}` | empty"),
+                number if number.parse::<u32>().is_ok() => format!("`{parameter}` | {number}"),
+                word => format!("`{parameter}` | `{word}`"),
+            })),
+        }
+    }
+    parameters
+}
+
+#[test]
+fn the_guide_explains_every_parameter_with_its_default_and_every_alarm() {
+    let guide = file().with_file_name("docs/deploy.md");
+    let guide = fs::read_to_string(guide).expect("the guide");
+    let (_, rest) =
+        guide.split_once("\n| parameter | default | |\n|---|---|---|\n").expect("the table of parameters");
+    let rows = rest.lines().take_while(|line| line.starts_with("| "));
+    let explained =
+        rows.map(|row| row.trim_start_matches("| ").splitn(3, " | ").take(2).collect::<Vec<_>>().join(" | "));
+    assert_eq!(explained.collect::<BTreeSet<_>>(), parameters());
+    let (_, rest) = guide.split_once("\n| alarm | what to do |\n|---|---|\n").expect("the table of alarms");
+    let rows = rest.lines().take_while(|line| line.starts_with("| "));
+    let explained = rows.filter_map(|row| row.trim_start_matches("| ").split_once(" | "));
+    let explained =
+        explained.flat_map(|(alarms, _)| alarms.split(", ").map(|it| it.trim_matches('`').to_owned()));
+    let resources = section("Resources").join("\n");
+    let alarms =
+        resources.split("\n    Type: AWS::CloudWatch::Alarm").filter_map(|before| before.lines().last());
+    let alarms = alarms.filter_map(|id| id.trim().strip_suffix(':')).map(str::to_owned);
+    assert_eq!(explained.collect::<BTreeSet<_>>(), alarms.collect::<BTreeSet<_>>());
+}
