@@ -112,7 +112,9 @@ class Lambda:
 
 def start(running, command, **options):
     """The addresses at which it is ready. It ends with `running`."""
-    environment = os.environ | {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}
+    # The region is in the file alone, and nobody is asked for it.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STAYPUT_"))}
+    environment |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_EC2_METADATA_DISABLED": "true"}
     process = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, env=environment, text=True, **options)
     running.callback(process.wait)
     running.callback(process.terminate)

@@ -68,6 +68,13 @@ pub struct Setting {
     pub(super) shape: Shape,
 }
 
+impl Setting {
+    /// No other setting has both.
+    pub(super) fn name(&self) -> (&'static str, &'static str) {
+        (self.section, self.key)
+    }
+}
+
 /// When another value takes effect.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Change {
@@ -260,14 +267,15 @@ pub(super) fn strongest(flags: &[Flag], variables: &[(String, String)], file: &[
     let written = |setting: &Setting| {
         let write =
             |text: &str, origin| Written { key: setting.key.to_owned(), text: text.to_owned(), origin };
-        let flag = flags.iter().find(|flag| (flag.section, flag.key) == (setting.section, setting.key));
+        let flag = flags.iter().find(|flag| (flag.section, flag.key) == setting.name());
         if let Some(flag) = flag {
             return write(&flag.value, Origin::Flag(flag.name));
         }
         if let Some((name, text)) = variables.iter().find(|(name, _)| name == setting.variable) {
             return write(text, Origin::Variable(name.clone()));
         }
-        let in_file = file.iter().find(|value| std::ptr::eq(value.setting, setting));
+        // By its name: an optimised program may have a constant at several addresses.
+        let in_file = file.iter().find(|value| value.setting.name() == setting.name());
         in_file.map_or_else(|| write(setting.default, Origin::Default), |value| value.written.clone())
     };
     all().map(|setting| Value { setting, written: written(setting) }).collect()
@@ -280,7 +288,7 @@ fn check<T>(
     kind: &Kind<T>,
     mistakes: &mut Mistakes,
 ) -> Option<T> {
-    let value = values.iter().find(|value| (value.setting.section, value.setting.key) == (section, key));
+    let value = values.iter().find(|value| value.setting.name() == (section, key));
     let written = &value.expect("every setting has a value, if only its default").written;
     (kind.read)(&written.text).map_err(|what| mistakes.add(written.mistake(what))).ok()
 }

@@ -66,6 +66,19 @@ fn the_default_file_says_what_holds_without_it() {
 }
 
 #[test]
+fn a_setting_is_known_by_its_name_and_not_by_where_the_compiler_has_put_it() {
+    let known = settings::all().find(|setting| setting.name() == ("aws", "region")).unwrap();
+    let Setting { section, key, variable, default, about, change, ref shape } = *known;
+    let elsewhere = Setting { section, key, variable, default, about, change, shape: shape.clone() };
+    let origin = Origin::Variable("anywhere".to_owned());
+    let written = Written { key: key.to_owned(), text: "eu-west-1".to_owned(), origin };
+    let in_file = [Value { setting: Box::leak(Box::new(elsewhere)), written }];
+    let strongest = settings::strongest(&[], &[], &in_file);
+    let region = strongest.iter().find(|value| value.setting.name() == ("aws", "region")).unwrap();
+    assert_eq!(region.written.text, "eu-west-1");
+}
+
+#[test]
 fn the_operations_page_has_a_row_for_every_setting() {
     let page = include_str!("../../../docs/operations.md");
     let rows = settings::all().map(|setting| {
