@@ -34,6 +34,16 @@ fn between(text: &str, start: &str, end: &str) -> BTreeSet<String> {
     parts.map(|(part, _)| part.to_uppercase()).collect()
 }
 
+/// What stands behind `start` in lines that have it, in capitals.
+fn behind(text: &str, start: &str) -> BTreeSet<String> {
+    text.lines().filter_map(|line| line.split_once(start)).map(|(_, rest)| rest.to_uppercase()).collect()
+}
+
+/// Variables and their values, as they are written.
+fn variables(function: &str) -> BTreeSet<&str> {
+    function.lines().map(str::trim).filter(|line| line.starts_with("STAYPUT_")).collect()
+}
+
 #[test]
 fn dev_runs_all_but_what_it_is_itself_and_tells_its_queue_of_their_ends() {
     let template = template::load(&file(), &[].into()).expect("a template without mistakes");
@@ -50,14 +60,24 @@ fn dev_runs_all_but_what_it_is_itself_and_tells_its_queue_of_their_ends() {
 fn the_gateway_knows_may_call_and_offers_the_same_functions() {
     let template = written();
     let gateway = &template[template.find("  GatewayFunction:").expect("it")..];
-    let gateway = &gateway[..gateway.find("  DelivererFunction:").expect("it")];
+    let (gateway, deliverer) = gateway.split_at(gateway.find("  DelivererFunction:").expect("it"));
+    let deliverer = &deliverer[..deliverer.find("  DelivererRole:").expect("it")];
     assert_eq!(between(gateway, "- !GetAtt ", "Function.Arn"), functions(), "may call");
     assert_eq!(between(gateway, "STAYPUT_FN_", ":"), functions(), "knows by variable");
+    assert_eq!(variables(deliverer), variables(gateway), "the deliverer reads the same configuration");
     assert_eq!(between(&template, "lambda = \"${STAYPUT_FN_", "}"), functions(), "offers");
-    assert_eq!(between(&template, "LogGroupName: !Sub /aws/lambda/${", "Function}"), {
-        let own = ["GATEWAY", "DELIVERER"].map(str::to_owned);
-        functions().into_iter().chain(own).collect()
-    });
+    let names = functions().into_iter().chain(["STAYPUT-GATEWAY", "STAYPUT-DELIVERER"].map(str::to_owned));
+    assert_eq!(
+        behind(&template, "LogGroupName: !Sub /aws/lambda/${Prefix}"),
+        names.collect::<BTreeSet<_>>(),
+        "has a log that ends"
+    );
+    let ids = functions().into_iter().chain(["GATEWAY", "DELIVERER"].map(str::to_owned));
+    assert_eq!(
+        behind(&template, "    DependsOn: "),
+        ids.map(|id| format!("{id}LOGS")).collect::<BTreeSet<_>>(),
+        "has its log first"
+    );
 }
 
 #[test]
