@@ -71,7 +71,7 @@ fn a_setting_is_known_by_its_name_and_not_by_where_the_compiler_has_put_it() {
     let Setting { section, key, variable, default, about, change, ref shape } = *known;
     let elsewhere = Setting { section, key, variable, default, about, change, shape: shape.clone() };
     let origin = Origin::Variable("anywhere".to_owned());
-    let written = Written { key: key.to_owned(), text: "eu-west-1".to_owned(), origin };
+    let written = mistake::Written { key: key.to_owned(), text: "eu-west-1".to_owned(), origin };
     let in_file = [Value { setting: Box::leak(Box::new(elsewhere)), written }];
     let strongest = settings::strongest(&[], &[], &in_file);
     let region = strongest.iter().find(|value| value.setting.name() == ("aws", "region")).unwrap();
