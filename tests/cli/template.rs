@@ -17,6 +17,10 @@ fn file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")
 }
 
+fn configuration() -> String {
+    fs::read_to_string(file().with_file_name("infra/config/stayput.toml")).expect("the configuration")
+}
+
 fn written() -> String {
     fs::read_to_string(file()).expect("the template")
 }
@@ -65,7 +69,7 @@ fn the_gateway_knows_may_call_and_offers_the_same_functions() {
     assert_eq!(between(gateway, "- !GetAtt ", "Function.Arn"), functions(), "may call");
     assert_eq!(between(gateway, "STAYPUT_FN_", ":"), functions(), "knows by variable");
     assert_eq!(variables(deliverer), variables(gateway), "the deliverer reads the same configuration");
-    assert_eq!(between(&template, "lambda = \"${STAYPUT_FN_", "}"), functions(), "offers");
+    assert_eq!(between(&configuration(), "lambda = \"${STAYPUT_FN_", "}"), functions(), "offers");
     let names = functions().into_iter().chain(["STAYPUT-GATEWAY", "STAYPUT-DELIVERER"].map(str::to_owned));
     assert_eq!(
         behind(&template, "LogGroupName: !Sub /aws/lambda/${Prefix}"),
@@ -80,22 +84,25 @@ fn the_gateway_knows_may_call_and_offers_the_same_functions() {
     );
 }
 
+/// So that one line of curl works on the laptop and on AWS.
 #[test]
-fn the_configuration_in_it_is_one() {
-    let template = written();
-    let (_, rest) = template.split_once("      Value: |\n").expect("the configuration");
-    let lines = rest.lines().take_while(|line| line.is_empty() || line.starts_with("        "));
-    let shell =
-        Shell::with("stayput.toml", &lines.map(|line| format!("{}\n", line.trim())).collect::<String>());
-    let mut command = shell.command("check-config");
-    for function in functions() {
-        command.env(format!("STAYPUT_FN_{function}"), format!("stack-{function}-1A2B"));
-    }
-    let output = command.output().expect("stayput starts");
-    assert_eq!(text(&output.stdout), "ok\n");
+fn its_configuration_gives_callers_the_names_that_they_have_here() {
+    let shell = Shell::with("stayput.toml", &configuration());
+    let with_variables = |words: &str| {
+        let mut command = shell.command(words);
+        for function in functions() {
+            command.env(format!("STAYPUT_FN_{function}"), function.to_lowercase());
+        }
+        text(&command.output().expect("stayput starts").stdout)
+    };
+    assert_eq!(with_variables("check-config"), "ok\n");
     // Without the variables nobody would know whom to call.
     let without = shell.run("check-config");
     assert!(text(&without.stdout).contains("STAYPUT_FN_ECHO"), "{}", text(&without.stdout));
+    let there = with_variables("routes");
+    let here = Shell::new().run(&format!("routes --template {}", file().display()));
+    let here = text(&here.stdout);
+    assert_eq!(there.lines().collect::<BTreeSet<_>>(), here.lines().collect::<BTreeSet<_>>());
 }
 
 /// The lines of the template's section, without what stands before and after it.
