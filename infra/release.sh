@@ -3,8 +3,8 @@
 #
 #   infra/release.sh [FOLDER]      # default: target/dist
 #
-# Needs Rust (with rustup) and Python 3.12, or 3.11.4; fetches zig, by which both are compiled on either machine, from PyPI. The same commit makes
-# the same files, in whatever folder. Where qemu-user is installed, the programs for the other machine are tried, too.
+# Needs Rust (with rustup) and Python 3.12, or 3.11.4; fetches zig, by which both are compiled on either machine, from PyPI. Nothing of the day or the
+# folder goes into the files. Where qemu-user is installed, the programs for the other machine are tried, too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-target/dist}

@@ -118,7 +118,10 @@ def start(running, command, **options):
     process = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, env=environment, text=True, **options)
     running.callback(process.wait)
     running.callback(process.terminate)
-    return json.loads(process.stdout.readline())["urls"]
+    ready = process.stdout.readline()
+    if not ready:
+        sys.exit(f"{' '.join(map(str, command))} ended without being ready")
+    return json.loads(ready)["urls"]
 
 
 def check_call(gateway, who):
