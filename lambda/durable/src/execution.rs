@@ -19,24 +19,27 @@ use serde_json::{Value, json};
 
 pub use self::{
     callbacks::CallbackEnd,
-    checkpoint::{Answer, Host},
+    checkpoint::{Answer, Host, Resolved},
     invocations::{Begun, InvocationEnd, Page},
 };
 use crate::{
     error::{ErrorObject, Refusal},
     history::{Event, Subject, What, ending, wrapped},
+    limits::CHAINED_PAYLOAD_BYTES,
     operation::{Kind, Operation, Status},
     time::{Moment, Notation},
 };
 
 /// An execution, with all that it takes to go on with it. [`Serialize`] is for the host's disk; the operations and the history lie
-/// beside it there, as [`Effects`] names them, so that one that sleeps costs a few rows and no memory.
+/// beside it there, as [`Effects`] names them, and so does the input, which never changes: one that sleeps costs a few rows and no
+/// memory.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Execution {
     /// Its own id, unique: part of its ARN and of every token.
     pub id: String,
     pub arn: String,
     /// JSON text.
+    #[serde(skip)]
     pub input: String,
     pub started: Moment,
     /// When it is given up.
@@ -67,6 +70,8 @@ pub struct Execution {
     recorded: Option<Outcome>,
     /// Events so far.
     events: u64,
+    /// Of the invocation that runs, and gone with it.
+    #[serde(skip)]
     last: Option<checkpoint::Last>,
 }
 
@@ -137,6 +142,19 @@ pub enum ChildEnd {
     Stopped(ErrorObject),
 }
 
+impl ChildEnd {
+    /// A result that is too large to be kept is a failure. The words are ours.
+    fn within_limits(self) -> Self {
+        match self {
+            Self::Succeeded(result) if result.len() > CHAINED_PAYLOAD_BYTES => {
+                let text = format!("The result is larger than {CHAINED_PAYLOAD_BYTES} bytes.");
+                Self::Failed(ErrorObject::new("ChainedInvoke.ResultTooLarge", text))
+            }
+            end => end,
+        }
+    }
+}
+
 /// What is to be done next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Due {
@@ -182,12 +200,25 @@ impl Execution {
         (execution, effects)
     }
 
-    /// As it was, with its operations as they lie beside it.
+    /// As it was, with its input and its operations as they lie beside it.
     #[must_use]
-    pub fn with_operations(self, operations: Vec<Operation>) -> Self {
+    pub fn with(self, input: String, operations: Vec<Operation>) -> Self {
         let places =
             operations.iter().enumerate().map(|(at, operation)| (operation.id.clone(), at)).collect();
-        Self { operations, places, ..self }
+        Self { input, operations, places, ..self }
+    }
+
+    /// The functions that it has invoked and whose ends have not come: what a host that went down asks after.
+    pub fn open_children(&self) -> impl Iterator<Item = Child> + '_ {
+        self.operations.iter().filter(|operation| !operation.status.is_over()).filter_map(|operation| {
+            let Kind::ChainedInvoke { function, tenant, input, .. } = &operation.kind else { return None };
+            Some(Child {
+                operation: operation.id.clone(),
+                function: function.clone(),
+                tenant: tenant.clone(),
+                input: input.clone()?,
+            })
+        })
     }
 
     pub fn operations(&self) -> &[Operation] {
@@ -237,7 +268,8 @@ impl Execution {
             return effects;
         }
         if self.deadline <= now {
-            self.finish(&mut effects, Outcome::TimedOut, now);
+            let how = self.recorded.take().unwrap_or(Outcome::TimedOut);
+            self.finish(&mut effects, how, now);
             return effects;
         }
         for at in 0..self.operations.len() {
@@ -255,8 +287,11 @@ impl Execution {
         if self.end.is_some() || self.operations[at].status.is_over() {
             return effects;
         }
-        let Kind::ChainedInvoke { result, error, .. } = &mut self.operations[at].kind else { return effects };
-        let (status, what) = match end {
+        let Kind::ChainedInvoke { result, error, input, .. } = &mut self.operations[at].kind else {
+            return effects;
+        };
+        *input = None;
+        let (status, what) = match end.within_limits() {
             ChildEnd::Succeeded(text) => {
                 *result = Some(text);
                 (Status::Succeeded, What::ChainedInvokeSucceeded)
@@ -282,33 +317,37 @@ impl Execution {
     pub fn stop(&mut self, error: ErrorObject, now: Moment) -> Effects {
         let mut effects = Effects::default();
         if self.end.is_none() {
-            self.finish(&mut effects, Outcome::Stopped(error), now);
+            // What its last checkpoint has said stays said.
+            let how = self.recorded.take().unwrap_or(Outcome::Stopped(error));
+            self.finish(&mut effects, how, now);
         }
         effects
     }
 
-    /// It is not invoked any more until it is resumed; what it waits for goes on.
+    /// It is not invoked any more until it is resumed; what it waits for goes on, and so does an invocation that runs.
     ///
     /// # Errors
     /// It is over.
     pub fn pause(&mut self, now: Moment) -> Result<Effects, Refusal> {
-        self.set_paused(true, What::ExecutionPaused, now)
+        let details =
+            json!({ "PauseRequestTimestamp": now.write(Notation::Seconds), "ExecutionTimeoutPaused": false });
+        self.set_paused(true, What::ExecutionPaused, details, now)
     }
 
     /// # Errors
     /// It is over.
     pub fn resume(&mut self, now: Moment) -> Result<Effects, Refusal> {
-        self.set_paused(false, What::ExecutionResumed, now)
+        self.set_paused(false, What::ExecutionResumed, json!({}), now)
     }
 
-    fn set_paused(&mut self, to: bool, what: What, now: Moment) -> Result<Effects, Refusal> {
+    fn set_paused(&mut self, to: bool, what: What, details: Value, now: Moment) -> Result<Effects, Refusal> {
         if self.end.is_some() {
             return Err(Refusal::Over);
         }
         let mut effects = Effects::default();
         if self.is_paused != to {
             self.is_paused = to;
-            self.tell(&mut effects, now, what, None, json!({}));
+            self.tell(&mut effects, now, what, None, details);
         }
         Ok(effects)
     }
@@ -374,7 +413,7 @@ impl Execution {
         };
         self.tell(effects, now, what, None, details);
         self.end = Some(End { at: now, how });
-        (self.running, self.last, self.wanted) = (None, None, None);
+        (self.last, self.wanted) = (None, None);
     }
 
     fn tell(

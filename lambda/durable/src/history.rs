@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     error::ErrorObject,
-    operation::{Kind, Operation},
+    operation::{Kind, Operation, Status},
     time::{Moment, Notation},
 };
 
@@ -139,7 +139,10 @@ pub(crate) fn ending(operation: &Operation) -> Value {
         | Kind::Context { result, error, .. }
         | Kind::Callback { result, error, .. }
         | Kind::ChainedInvoke { result, error, .. } => (result.as_deref(), error.as_ref()),
-        Kind::Wait { seconds, .. } => return json!({ "Duration": seconds }),
+        Kind::Wait { seconds, .. } if operation.status == Status::Succeeded => {
+            return json!({ "Duration": seconds });
+        }
+        Kind::Wait { .. } => return json!({}),
     };
     wrapped(result, error)
 }

@@ -2,7 +2,7 @@
 //! runtime. Pure: time is an argument, and what follows is data.
 //!
 //! ```
-//! use lambda_durable::{Due, Execution, Host, InvocationEnd, Moment, NewExecution, Outcome};
+//! use lambda_durable::{Due, Execution, Host, InvocationEnd, Moment, NewExecution, Outcome, Resolved};
 //!
 //! let new = NewExecution { id: "1".into(), arn: "arn:…".into(), input: "{}".into(), timeout_s: 60 };
 //! let (mut execution, effects) = Execution::start(new, Moment(0));
@@ -13,7 +13,7 @@
 //! let token = begun.event["CheckpointToken"].as_str().unwrap().to_owned();
 //! let wait = serde_json::json!([{"Id": "w", "Type": "WAIT", "Action": "START", "WaitOptions": {"WaitSeconds": 5}}]);
 //! let updates: Vec<_> = serde_json::from_value(wait).unwrap();
-//! let mut host = Host { callback_id: &mut || unreachable!(), resolve: &|_| Ok(()) };
+//! let mut host = Host { callback_id: &mut || unreachable!(), resolve: &|_| Resolved::Found };
 //! let (answer, _) = execution.checkpoint(&token, None, &updates, &mut host, Moment(2)).unwrap();
 //! assert_eq!(answer.operations[0]["Status"], "STARTED");
 //! execution.end_invocation(InvocationEnd::Answered(br#"{"Status":"PENDING"}"#.to_vec()), Moment(3));
@@ -28,12 +28,14 @@
 //! ```
 //!
 //! **How a host keeps one.** After each transition it writes, together: the [`Execution`] without its operations (a small row), the
-//! operations that [`Effects`] names (a row each), and the new events (rows that never change). To go on it reads the first two and
-//! puts them together ([`Execution::with_operations`]). What [`Due::At`] says goes into an index; nothing else has to be in memory.
-//! An invocation that was lost with the host ends as [`InvocationEnd::Lost`].
+//! operations that [`Effects`] names (a row each), and the new events (rows that never change); its input, once. To go on it reads all
+//! but the events and puts them together ([`Execution::with`]). What [`Due::At`] says goes into an index; nothing else has to be in memory.
+//! An invocation that was lost with the host ends as [`InvocationEnd::Lost`]; the functions that it had invoked are
+//! [`Execution::open_children`].
 //!
 //! Source: `reference/durable.md`, which says where each fact is from. Chosen here, where it says nothing: a `CONTEXT` can be closed only
-//! if it was started; an error and a payload of one `RETRY` are refused; what a paused execution waits for goes on, its own time too.
+//! if it was started; what a paused execution waits for goes on, its own time too; a result that was checkpointed is the end,
+//! whatever comes after it.
 
 mod error;
 mod execution;
@@ -47,7 +49,7 @@ mod update;
 pub use error::{ErrorObject, Refusal};
 pub use execution::{
     Answer, Begun, CallbackEnd, Child, ChildEnd, Due, Effects, End, Execution, Host, InvocationEnd,
-    NewExecution, Outcome, Page,
+    NewExecution, Outcome, Page, Resolved,
 };
 pub use history::{Event, Subject, What};
 pub use operation::{Kind, Operation, OperationType, Status};

@@ -16,8 +16,8 @@ pub const CHAINED_PAYLOAD_BYTES: usize = 1_048_576;
 pub const ERROR_BYTES: usize = 32_768;
 /// A wait, or the pause before a step's next attempt, seconds: 366 days. Source: `MODEL`, `WaitSeconds`.
 pub const DELAY_MAX_S: u64 = 31_622_400;
-/// Of an envelope's operations, bytes: what is more is asked for in pages. Source: `RUN`, 5 MiB.
-pub const FIRST_PAGE_BYTES: usize = 5_242_880;
+/// Of a page's operations, those of an envelope among them, bytes. Source: `RUN`, 5 MiB.
+pub const PAGE_BYTES: usize = 5_242_880;
 /// Operations of a page, if nothing is said. Source: `MODEL`.
 pub const PAGE_ITEMS: usize = 100;
 /// Operations of a page at most. Source: `MODEL`.

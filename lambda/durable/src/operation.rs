@@ -72,8 +72,8 @@ pub enum Kind {
     ChainedInvoke {
         function: String,
         tenant: Option<String>,
-        /// The other function's execution, if it is a durable one.
-        execution: Option<String>,
+        /// Until it is over: who starts it again after the host went down has to know.
+        input: Option<String>,
         result: Option<String>,
         error: Option<ErrorObject>,
     },
@@ -163,6 +163,19 @@ impl Operation {
             | Kind::Callback { .. }
             | Kind::Context { .. }
             | Kind::ChainedInvoke { .. } => None,
+        }
+    }
+
+    /// How it stands once everything has happened that is due at `now`.
+    pub(crate) fn status_at(&self, now: Moment) -> Status {
+        if self.wakes_at().is_none_or(|at| at > now) {
+            return self.status;
+        }
+        match self.kind {
+            Kind::Step { .. } => Status::Ready,
+            Kind::Wait { .. } => Status::Succeeded,
+            Kind::Callback { .. } => Status::TimedOut,
+            Kind::Context { .. } | Kind::ChainedInvoke { .. } => self.status,
         }
     }
 

@@ -24,7 +24,7 @@ impl Execution {
         end: CallbackEnd,
         now: Moment,
     ) -> Result<Effects, Refusal> {
-        let at = self.open_callback(callback)?;
+        let at = self.open_callback(callback, now)?;
         let mut effects = Effects::default();
         let Kind::Callback { result, error, .. } = &mut self.operations[at].kind else {
             return Err(Refusal::NoCallback);
@@ -48,7 +48,7 @@ impl Execution {
     /// # Errors
     /// There is no such callback, or it is over.
     pub fn beat(&mut self, callback: &str, now: Moment) -> Result<Effects, Refusal> {
-        let at = self.open_callback(callback)?;
+        let at = self.open_callback(callback, now)?;
         if let Kind::Callback { heartbeat_s, heartbeat, .. } = &mut self.operations[at].kind
             && *heartbeat_s > 0
         {
@@ -58,11 +58,11 @@ impl Execution {
         Ok(Effects { operations: vec![at], ..Effects::default() })
     }
 
-    fn open_callback(&self, wanted: &str) -> Result<usize, Refusal> {
+    fn open_callback(&self, wanted: &str, now: Moment) -> Result<usize, Refusal> {
         let is_it = |kind: &Kind| matches!(kind, Kind::Callback { callback, .. } if callback == wanted);
         let at = self.operations.iter().position(|operation| is_it(&operation.kind));
         let at = at.ok_or(Refusal::NoCallback)?;
-        if self.end.is_some() || self.operations[at].status.is_over() {
+        if self.end.is_some() || self.operations[at].status_at(now).is_over() {
             return Err(Refusal::CallbackClosed);
         }
         Ok(at)

@@ -19,15 +19,25 @@ use crate::{
 pub struct Host<'a> {
     /// A new callback's id, which nobody can guess.
     pub callback_id: &'a mut dyn FnMut() -> String,
-    /// Whether a function can be invoked by this name or ARN; else what its operation fails with.
-    pub resolve: &'a dyn Fn(&str) -> Result<(), ErrorObject>,
+    /// What a name or ARN leads to.
+    pub resolve: &'a dyn Fn(&str) -> Resolved,
+}
+
+/// What the target of an invocation is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Resolved {
+    Found,
+    /// Not there, or not to be invoked so: its operation fails with this.
+    Fails(ErrorObject),
+    /// No name at all, or another account's or region's: the whole checkpoint is refused, with this text.
+    Refused(String),
 }
 
 /// What a checkpoint is answered with.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Answer {
-    /// `None`: the execution is paused, and the function is to end its invocation.
-    pub token: Option<String>,
+    /// For the next one.
+    pub token: String,
     /// Everything that the function has not been told yet, its own updates among it.
     pub operations: Vec<Value>,
 }
@@ -45,10 +55,7 @@ impl Answer {
     /// Source: service model, `CheckpointDurableExecutionResponse`.
     pub fn to_json(&self) -> Value {
         let state = json!({ "Operations": self.operations, "NextMarker": null });
-        match &self.token {
-            Some(token) => json!({ "CheckpointToken": token, "NewExecutionState": state }),
-            None => json!({ "NewExecutionState": state }),
-        }
+        json!({ "CheckpointToken": self.token, "NewExecutionState": state })
     }
 }
 
@@ -72,15 +79,13 @@ impl Execution {
         {
             return Ok((last.answer.clone(), Effects::default()));
         }
-        if self.end.is_some() || self.running.is_none() || token != self.token() {
+        // Once its time is over or its end is recorded, it is as good as over.
+        let is_over = self.end.is_some() || self.recorded.is_some() || self.deadline <= now;
+        if is_over || self.running.is_none() || token != self.token() {
             return Err(Refusal::Token);
         }
-        rules::check(self, updates)?;
+        rules::check(self, updates, host, now)?;
         let mut effects = self.tick(now);
-        if self.end.is_some() {
-            // Its time was over in this very moment.
-            return Err(Refusal::Token);
-        }
         for update in updates {
             self.apply(update, &mut effects, host, now);
         }
@@ -90,7 +95,7 @@ impl Execution {
         if let Some(running) = &mut self.running {
             running.sequence += 1;
         }
-        let answer = Answer { token: (!self.is_paused).then(|| self.token()), operations };
+        let answer = Answer { token: self.token(), operations };
         self.last = client_token.map(|client_token| Last {
             client_token: client_token.to_owned(),
             token: token.to_owned(),
@@ -161,11 +166,14 @@ impl Execution {
                     result: None,
                     error: None,
                 };
-                let details = json!({
-                    "CallbackId": callback,
-                    "Timeout": options.timeout_seconds,
-                    "HeartbeatTimeout": options.heartbeat_timeout_seconds,
-                });
+                let mut details = json!({ "CallbackId": callback });
+                let limits = [
+                    ("Timeout", options.timeout_seconds),
+                    ("HeartbeatTimeout", options.heartbeat_timeout_seconds),
+                ];
+                for (name, seconds) in limits.into_iter().filter(|(_, seconds)| *seconds > 0) {
+                    details[name] = seconds.into();
+                }
                 self.open(update, kind, What::CallbackStarted, details, effects, now);
             }
             (OperationType::ChainedInvoke, _) => self.invoke(update, effects, host, now),
@@ -229,30 +237,32 @@ impl Execution {
     fn invoke(&mut self, update: &OperationUpdate, effects: &mut Effects, host: &mut Host<'_>, now: Moment) {
         let options = update.chained_invoke_options.clone().unwrap_or_default();
         let input = update.payload.clone().unwrap_or_else(|| "{}".to_owned());
-        let found = (host.resolve)(&options.function_name);
+        let error = match (host.resolve)(&options.function_name) {
+            // The rules have asked before.
+            Resolved::Found | Resolved::Refused(_) => None,
+            Resolved::Fails(error) => Some(error),
+        };
+        let is_found = error.is_none();
         let kind = Kind::ChainedInvoke {
             function: options.function_name.clone(),
             tenant: options.tenant_id.clone(),
-            execution: None,
+            input: is_found.then(|| input.clone()),
             result: None,
-            error: found.as_ref().err().cloned(),
+            error,
         };
         let mut details = json!({ "FunctionName": options.function_name });
         if let Some(tenant) = &options.tenant_id {
             details["TenantId"] = tenant.clone().into();
         }
-        if found.is_ok() {
+        if is_found {
             details["Input"] = json!({ "Payload": input, "Truncated": false });
         }
         let at = self.open(update, kind, What::ChainedInvokeStarted, details, effects, now);
-        match found {
-            Ok(()) => effects.children.push(Child {
-                operation: update.id.clone(),
-                function: options.function_name,
-                tenant: options.tenant_id,
-                input,
-            }),
-            Err(_) => self.end_operation(at, Status::Failed, What::ChainedInvokeFailed, effects, now),
+        if is_found {
+            let (operation, function, tenant) = (update.id.clone(), options.function_name, options.tenant_id);
+            effects.children.push(Child { operation, function, tenant, input });
+        } else {
+            self.end_operation(at, Status::Failed, What::ChainedInvokeFailed, effects, now);
         }
     }
 

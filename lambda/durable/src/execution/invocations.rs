@@ -6,9 +6,7 @@ use super::{Effects, Execution, Outcome, Running};
 use crate::{
     error::{ErrorObject, Refusal},
     history::{What, wrapped},
-    limits::{
-        FAILURE_PAUSE_MS, FAILURES_IN_A_ROW, FIRST_PAGE_BYTES, IDLE_IN_A_ROW, PAGE_ITEMS, PAGE_ITEMS_MAX,
-    },
+    limits::{FAILURE_PAUSE_MS, FAILURES_IN_A_ROW, IDLE_IN_A_ROW, PAGE_BYTES, PAGE_ITEMS, PAGE_ITEMS_MAX},
     operation::{Kind, Operation},
     output::Output,
     time::{Moment, Notation},
@@ -48,7 +46,7 @@ impl Execution {
         self.invocations += 1;
         (self.wanted, self.last) = (None, None);
         self.running = Some(Running { request_id: request_id.to_owned(), began: now, sequence: 0 });
-        let page = self.page(0, usize::MAX, Notation::Milliseconds, FIRST_PAGE_BYTES);
+        let page = self.page(None, usize::MAX, Notation::Milliseconds);
         self.seen = self.changes;
         let event = json!({
             "DurableExecutionArn": self.arn,
@@ -67,13 +65,12 @@ impl Execution {
         if self.running.is_none() || token != self.token() {
             return Err(Refusal::Token);
         }
-        let from = if marker.is_empty() {
-            0
-        } else {
-            marker.parse().map_err(|_| Refusal::invalid("Invalid marker"))?
+        let from = match marker {
+            "" => None,
+            place => Some(place.parse().map_err(|_| Refusal::invalid("Invalid marker"))?),
         };
-        let items = items.unwrap_or(PAGE_ITEMS).clamp(1, PAGE_ITEMS_MAX);
-        Ok(self.page(from, items, Notation::Seconds, FIRST_PAGE_BYTES))
+        let items = items.filter(|items| *items > 0).unwrap_or(PAGE_ITEMS).min(PAGE_ITEMS_MAX);
+        Ok(self.page(from, items, Notation::Seconds))
     }
 
     /// The invocation is over.
@@ -81,20 +78,27 @@ impl Execution {
         let mut effects = Effects::default();
         let Some(running) = self.running.take() else { return effects };
         self.last = None;
+        if end == InvocationEnd::Lost {
+            // As if it had not been: nobody knows what it did besides its checkpoints.
+            match self.recorded.take() {
+                Some(recorded) => self.finish(&mut effects, recorded, now),
+                None => self.wanted = self.end.is_none().then_some(now),
+            }
+            return effects;
+        }
         let died = match &end {
             InvocationEnd::Failed(error) | InvocationEnd::FunctionGone(error) => Some(error.clone()),
-            InvocationEnd::Answered(_) => None,
-            InvocationEnd::Lost => {
-                // As if it had not been: nobody knows what it did besides its checkpoints.
-                self.wanted = Some(now);
-                return effects;
-            }
+            InvocationEnd::Answered(_) | InvocationEnd::Lost => None,
         };
         let mut details = wrapped(None, died.as_ref());
         details["StartTimestamp"] = running.began.write(Notation::Seconds);
         details["EndTimestamp"] = now.write(Notation::Seconds);
         details["RequestId"] = running.request_id.into();
         self.tell(&mut effects, now, What::InvocationCompleted, None, details);
+        if self.end.is_some() {
+            // It was stopped, or its time was over: nobody asks what it says.
+            return effects;
+        }
         if let Some(recorded) = self.recorded.take() {
             // Its last checkpoint has said it, as an answer too large to be one does.
             self.finish(&mut effects, recorded, now);
@@ -143,14 +147,14 @@ impl Execution {
         self.finish(effects, Outcome::Failed(error), now);
     }
 
-    /// The operations from a place on, the execution's own first; as many as fit, but one at least.
-    fn page(&self, from: usize, items: usize, notation: Notation, bytes: usize) -> Page {
-        let mut left = bytes;
+    /// The operations from a place on, or from the execution's own; as many as fit, but one at least.
+    fn page(&self, from: Option<usize>, items: usize, notation: Notation) -> Page {
+        let mut left = PAGE_BYTES;
         let mut operations = Vec::new();
-        if from == 0 {
+        if from.is_none() {
             operations.push(self.own_operation(notation));
         }
-        for at in from..self.operations.len() {
+        for at in from.unwrap_or_default()..self.operations.len() {
             if self.is_folded(&self.operations[at]) {
                 continue;
             }

@@ -1,4 +1,6 @@
-use proptest::prelude::*;
+mod happenings;
+mod rules;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -43,7 +45,8 @@ impl Story {
         // What a host would put together again is the same.
         let row = serde_json::to_string(&self.execution).unwrap();
         let head: Execution = serde_json::from_str(&row).unwrap();
-        assert_eq!(head.with_operations(self.execution.operations().to_vec()), self.execution);
+        let parts = (self.execution.input.clone(), self.execution.operations().to_vec());
+        assert_eq!(head.with(parts.0, parts.1), self.execution);
     }
 
     fn invoke(&mut self) -> Value {
@@ -61,16 +64,17 @@ impl Story {
             format!("callback-{callbacks}")
         };
         let resolve = |name: &str| match name {
-            "nobody" => Err(ErrorObject::new("ResourceNotFoundException", "Function not found: nobody.")),
-            _ => Ok(()),
+            "nobody" => {
+                Resolved::Fails(ErrorObject::new("ResourceNotFoundException", "Function not found: nobody."))
+            }
+            "elsewhere" => Resolved::Refused("Functions of other accounts cannot be invoked.".to_owned()),
+            _ => Resolved::Found,
         };
         let mut host = Host { callback_id: &mut callback_id, resolve: &resolve };
         let (answer, effects) =
             self.execution.checkpoint(&self.token, None, &updates, &mut host, self.now)?;
         self.callbacks = callbacks;
-        if let Some(token) = &answer.token {
-            self.token.clone_from(token);
-        }
+        self.token.clone_from(&answer.token);
         self.take(effects);
         Ok(answer)
     }
@@ -278,14 +282,14 @@ fn only_the_last_token_writes_and_the_same_call_has_the_same_answer() {
     let (first, updates) = (story.token.clone(), json!([step("s", "START")]));
     let updates: Vec<OperationUpdate> = serde_json::from_value(updates).unwrap();
     let send = |story: &mut Story, token: &str, client: &str| {
-        let mut host = Host { callback_id: &mut || unreachable!(), resolve: &|_| Ok(()) };
+        let mut host = Host { callback_id: &mut || unreachable!(), resolve: &|_| Resolved::Found };
         story.execution.checkpoint(token, Some(client), &updates, &mut host, story.now)
     };
     let (answer, _) = send(&mut story, &first, "a").unwrap();
     assert_eq!(send(&mut story, &first, "a").unwrap(), (answer.clone(), Effects::default()));
     assert_eq!(send(&mut story, &first, "b"), Err(Refusal::Token));
     assert_eq!(send(&mut story, "nonsense", "b"), Err(Refusal::Token));
-    let second = answer.token.unwrap();
+    let second = answer.token;
     story.waits();
     assert_eq!(send(&mut story, &second, "c"), Err(Refusal::Token), "its invocation is over");
 }
@@ -362,13 +366,71 @@ fn answers_that_make_no_sense_fail_it_at_once() {
 }
 
 #[test]
-fn a_result_too_large_for_an_answer_is_checkpointed() {
+fn a_result_too_large_for_an_answer_is_checkpointed_and_stays_whatever_follows() {
+    for follows in 0..4 {
+        let mut story = Story::begun();
+        let end = |action: &str| json!([{"Id": "x", "Type": "EXECUTION", "Action": action}]);
+        story.checkpoint(json!([{"Id": "x", "Type": "EXECUTION", "Action": "SUCCEED", "Payload": "large"}]));
+        assert_eq!(story.end(), None);
+        assert_eq!(story.try_checkpoint(end("FAIL")).unwrap_err(), Refusal::Token);
+        match follows {
+            0 => story.answers(&json!({"Status": "SUCCEEDED", "Result": ""})),
+            1 => drop(story.execution.end_invocation(InvocationEnd::Lost, story.now)),
+            2 => drop(story.execution.stop(ErrorObject::default(), story.now)),
+            _ => drop(story.execution.tick(story.execution.deadline)),
+        }
+        assert_eq!(story.end(), Some(&Outcome::Succeeded("large".to_owned())), "{follows}");
+    }
+}
+
+#[test]
+fn a_checkpoint_that_comes_with_its_deadline_changes_nothing() {
     let mut story = Story::begun();
-    let end = json!({"Id": "x", "Type": "EXECUTION", "Action": "SUCCEED", "Payload": "large"});
-    story.checkpoint(json!([end]));
-    assert_eq!(story.end(), None);
-    story.answers(&json!({"Status": "SUCCEEDED", "Result": ""}));
-    assert_eq!(story.end(), Some(&Outcome::Succeeded("large".to_owned())));
+    story.now = story.execution.deadline;
+    let before = story.execution.clone();
+    assert_eq!(story.try_checkpoint(json!([])).unwrap_err(), Refusal::Token);
+    assert_eq!(story.execution, before);
+    let effects = story.execution.tick(story.now);
+    assert_eq!(effects.events[0].what, What::ExecutionTimedOut);
+}
+
+#[test]
+fn what_is_due_is_over_for_whoever_comes_before_the_clock() {
+    let mut story = Story::begun();
+    let callback =
+        json!({"Id": "c", "Type": "CALLBACK", "Action": "START", "CallbackOptions": {"TimeoutSeconds": 1}});
+    story.checkpoint(json!([wait("w", 1), callback]));
+    story.now = Moment(2_000);
+    let cancel = json!([{"Id": "w", "Type": "WAIT", "Action": "CANCEL"}]);
+    story.refused(cancel, "Cannot cancel a WAIT that does not exist or has already completed.");
+    let end = CallbackEnd::Succeeded("late".to_owned());
+    assert_eq!(story.execution.end_callback("callback-1", end, story.now), Err(Refusal::CallbackClosed));
+}
+
+#[test]
+fn a_host_that_went_down_finds_what_it_had_begun_among_its_rows() {
+    let mut story = Story::begun();
+    story.checkpoint(json!([invoke("i", "child"), invoke("j", "nobody"), invoke("k", "other")]));
+    let effects = story.execution.child_ended("k", ChildEnd::Succeeded("1".to_owned()), story.now);
+    story.take(effects);
+    let open: Vec<_> = story.execution.open_children().collect();
+    assert_eq!(open, story.children[..1]);
+}
+
+#[test]
+fn a_result_over_the_limit_is_a_failure() {
+    let mut story = Story::begun();
+    story.checkpoint(json!([invoke("i", "child")]));
+    let large = ChildEnd::Succeeded("x".repeat(CHAINED_PAYLOAD_BYTES + 1));
+    let effects = story.execution.child_ended("i", large, story.now);
+    assert_eq!(effects.events[0].what, What::ChainedInvokeFailed);
+}
+
+#[test]
+fn the_executions_own_row_stays_small() {
+    let new = NewExecution { id: "x".into(), arn: "arn:x".into(), input: "x".repeat(1 << 20), timeout_s: 9 };
+    let (execution, _) = Execution::start(new, Moment(0));
+    assert!(serde_json::to_vec(&execution).unwrap().len() < 1_000);
 }
 
 #[test]
@@ -386,12 +448,11 @@ fn a_stopped_one_takes_nothing_any_more() {
     let effects = story.execution.stop(ErrorObject::new("Stopped", "enough"), story.now);
     story.take(effects);
     assert_eq!(story.try_checkpoint(json!([])).unwrap_err(), Refusal::Token);
-    let before = story.execution.clone();
     story.answers(&json!({"Status": "SUCCEEDED", "Result": "1"}));
-    assert_eq!(
-        (story.execution.stop(ErrorObject::default(), story.now), &story.execution),
-        (Effects::default(), &before)
-    );
+    assert_eq!(story.told()[1..], ["ExecutionStopped", "InvocationCompleted"]);
+    let before = story.execution.clone();
+    assert_eq!(story.execution.stop(ErrorObject::default(), story.now), Effects::default());
+    assert_eq!(story.execution, before);
 }
 
 #[test]
@@ -400,11 +461,12 @@ fn a_paused_one_goes_on_waiting_and_is_invoked_when_it_is_resumed() {
     story.checkpoint(json!([wait("w", 1)]));
     let effects = story.execution.pause(story.now).unwrap();
     story.take(effects);
-    let updates: Vec<OperationUpdate> = Vec::new();
-    let mut host = Host { callback_id: &mut || unreachable!(), resolve: &|_| Ok(()) };
-    let (answer, _) =
-        story.execution.checkpoint(&story.token.clone(), None, &updates, &mut host, story.now).unwrap();
-    assert_eq!((answer.token, story.execution.status()), (None, "PAUSING"));
+    story.checkpoint(json!([]));
+    assert_eq!(story.execution.status(), "PAUSING", "an invocation that runs is not disturbed");
+    assert!(
+        story.history.last().unwrap().to_json(true)["ExecutionPausedDetails"]["PauseRequestTimestamp"]
+            .is_number()
+    );
     story.waits();
     story.sleep();
     assert!(matches!(story.execution.due(story.now), Due::At(_)));
@@ -449,6 +511,32 @@ fn a_large_state_is_told_in_pages() {
     let rest = story.execution.state(&story.token, &rest.next_marker, None).unwrap();
     assert_eq!((rest.operations.len(), &*rest.next_marker), (1, ""));
     assert_eq!(story.execution.state("nonsense", "", None), Err(Refusal::Token));
+    assert_eq!(
+        story.execution.state(&story.token, "", Some(0)).unwrap().operations.len(),
+        3,
+        "as if nothing was said"
+    );
+}
+
+#[test]
+fn pages_end_however_small_they_are_and_however_large_what_is_in_them() {
+    let mut story = Story::begun();
+    let mut large = step("a", "SUCCEED");
+    large["Payload"] = "x".repeat(5_500_000).into();
+    story.checkpoint(json!([large, step("b", "START"), step("d", "START")]));
+    for items in [Some(1), None] {
+        let (mut marker, mut ids) = (String::new(), Vec::new());
+        loop {
+            let page = story.execution.state(&story.token, &marker, items).unwrap();
+            ids.extend(page.operations.iter().map(|operation| operation["Id"].as_str().unwrap().to_owned()));
+            marker = page.next_marker;
+            if marker.is_empty() {
+                break;
+            }
+            assert!(ids.len() < 10, "{ids:?}");
+        }
+        assert_eq!(ids, ["x", "a", "b", "d"], "{items:?}");
+    }
 }
 
 #[test]
@@ -460,160 +548,4 @@ fn an_invocation_that_was_lost_is_made_again_and_leaves_no_trace() {
     let event = story.invoke();
     assert_eq!(event["InitialExecutionState"]["Operations"][1]["Status"], "STARTED");
     story.checkpoint(json!([step("s", "SUCCEED")]));
-}
-
-#[test]
-fn rules_are_held_in_awss_words() {
-    let mut story = Story::begun();
-    story.checkpoint(
-        json!([step("s", "START"), wait("w", 1), {"Id": "c", "Type": "CONTEXT", "Action": "START"}]),
-    );
-    let end = json!({"Id": "x", "Type": "EXECUTION", "Action": "SUCCEED"});
-    let with = |mut update: Value, name: &str, value: Value| {
-        update[name] = value;
-        update
-    };
-    for (updates, text) in [
-        (json!([end, end]), "Cannot checkpoint multiple EXECUTION updates."),
-        (json!([end, step("t", "START")]), "EXECUTION checkpoint must be the last update."),
-        (
-            json!([step("t", "START"), step("t", "START")]),
-            "Cannot checkpoint multiple operations with the same ID.",
-        ),
-        (json!([with(step("t", "START"), "ParentId", json!("s"))]), "Invalid parent operation id."),
-        (json!([wait("s", 1)]), "Inconsistent operation type."),
-        (json!([with(step("s", "SUCCEED"), "Name", json!("n"))]), "Inconsistent operation name."),
-        (json!([with(step("s", "SUCCEED"), "SubType", json!("n"))]), "Inconsistent operation subtype."),
-        (json!([with(step("s", "SUCCEED"), "ParentId", json!("c"))]), "Inconsistent parent operation id."),
-        (json!([step("t", "CANCEL")]), "Invalid action for the given operation type."),
-        (json!([step("s", "START")]), "Invalid current STEP state to start."),
-        (json!([wait("w", 1)]), "Cannot start a WAIT that already exist."),
-        (
-            json!([{"Id": "c", "Type": "CONTEXT", "Action": "START"}]),
-            "Cannot start a CONTEXT that already exist.",
-        ),
-        (
-            json!([{"Id": "v", "Type": "WAIT", "Action": "CANCEL"}]),
-            "Cannot cancel a WAIT that does not exist or has already completed.",
-        ),
-        (json!([step("s", "RETRY")]), "Invalid StepOptions for the given action."),
-        (
-            json!([with(step("s", "FAIL"), "Payload", json!("1"))]),
-            "Cannot provide a Payload for FAIL action.",
-        ),
-        (
-            json!([with(step("s", "SUCCEED"), "Error", json!({}))]),
-            "Cannot provide an Error for SUCCEED action.",
-        ),
-        (
-            json!([with(step("s", "FAIL"), "Error", json!({"ErrorData": "x".repeat(32_768)}))]),
-            "Error object size must be less than 32768 bytes.",
-        ),
-        (
-            json!([with(invoke("i", "f"), "Payload", json!("x".repeat(1_048_577)))]),
-            "CHAINED_INVOKE input payload size must be less than or equal to 1048576 bytes.",
-        ),
-        (json!([step("", "START")]), "Invalid operation id."),
-    ] {
-        story.refused(updates, text);
-    }
-}
-
-/// What may happen at any moment, of which some is refused.
-#[derive(Clone, Debug)]
-enum Happening {
-    Checkpoint(Vec<Value>),
-    Tick(u64),
-    Child(bool),
-    Callback,
-    Pending,
-    Crash,
-    Lost,
-    Pause,
-    Resume,
-}
-
-fn happening() -> impl Strategy<Value = Happening> {
-    let id = prop::sample::select(vec!["a", "b", "c"]);
-    let update = (id, 0..8u8).prop_map(|(id, kind)| match kind {
-        0 => step(id, "START"),
-        1 => step(id, "SUCCEED"),
-        2 => json!({"Id": id, "Type": "STEP", "Action": "RETRY", "StepOptions": {"NextAttemptDelaySeconds": 2}}),
-        3 => wait(id, 3),
-        4 => invoke(id, "child"),
-        5 => json!({"Id": id, "Type": "CONTEXT", "Action": "START"}),
-        6 => json!({"Id": id, "Type": "CALLBACK", "Action": "START", "CallbackOptions": {"TimeoutSeconds": 4}}),
-        _ => json!({"Id": id, "Type": "WAIT", "Action": "CANCEL"}),
-    });
-    prop_oneof![
-        4 => prop::collection::vec(update, 0..3).prop_map(Happening::Checkpoint),
-        3 => (0u64..4_000).prop_map(Happening::Tick),
-        1 => any::<bool>().prop_map(Happening::Child),
-        1 => Just(Happening::Callback),
-        3 => Just(Happening::Pending),
-        1 => Just(Happening::Crash),
-        1 => Just(Happening::Lost),
-        1 => Just(Happening::Pause),
-        1 => Just(Happening::Resume),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn whatever_happens_what_is_over_stays_and_nobody_is_forgotten(all in prop::collection::vec(happening(), 0..60)) {
-        let mut story = Story::new();
-        for one in all {
-            if story.execution.end.is_none() && story.execution.due(story.now) == Due::Invoke {
-                story.invoke();
-            }
-            let before = story.execution.clone();
-            match one {
-                Happening::Checkpoint(updates) => drop(story.try_checkpoint(updates.into())),
-                Happening::Tick(ms) => {
-                    story.now = story.now.plus_ms(ms);
-                    let effects = story.execution.tick(story.now);
-                    story.take(effects);
-                }
-                Happening::Child(succeeds) => {
-                    let end = if succeeds {
-                        ChildEnd::Succeeded("1".to_owned())
-                    } else {
-                        ChildEnd::Failed(ErrorObject::default())
-                    };
-                    let effects = story.execution.child_ended("a", end, story.now);
-                    story.take(effects);
-                }
-                Happening::Callback => {
-                    if let Ok(effects) = story.execution.end_callback("callback-1", CallbackEnd::Succeeded("1".to_owned()), story.now) {
-                        story.take(effects);
-                    }
-                }
-                Happening::Pending => story.waits(),
-                Happening::Crash => {
-                    let effects = story.execution.end_invocation(InvocationEnd::Failed(ErrorObject::default()), story.now);
-                    story.take(effects);
-                }
-                Happening::Lost => drop(story.execution.end_invocation(InvocationEnd::Lost, story.now)),
-                Happening::Pause => drop(story.execution.pause(story.now)),
-                Happening::Resume => drop(story.execution.resume(story.now)),
-            }
-            for (was, is) in before.operations().iter().zip(story.execution.operations()) {
-                prop_assert_eq!(&was.id, &is.id);
-                if was.status.is_over() {
-                    prop_assert_eq!(was, is, "over is over");
-                }
-            }
-            if before.end.is_some() {
-                prop_assert_eq!(&before, &story.execution);
-            }
-            // There is always somebody to go on with it: an invocation, a timer, or the end.
-            match story.execution.due(story.now) {
-                Due::Invoke => prop_assert!(story.execution.running.is_none() && !story.execution.is_paused),
-                Due::At(at) => prop_assert!(at <= story.execution.deadline),
-                Due::Over => prop_assert!(story.execution.end.is_some()),
-            }
-        }
-        let numbers: Vec<u64> = story.history.iter().map(|event| event.number).collect();
-        prop_assert!(numbers.is_sorted_by(|one, next| one < next));
-    }
 }

@@ -4,15 +4,17 @@ use std::collections::HashMap;
 
 use crate::{
     error::{ErrorObject, Refusal},
-    execution::Execution,
+    execution::{Execution, Host, Resolved},
     limits::{
         CHAINED_PAYLOAD_BYTES, DELAY_MAX_S, ERROR_BYTES, ID_CHARS, NAME_CHARS, PAYLOAD_BYTES, SUB_TYPE_CHARS,
     },
-    operation::{OperationType, Status},
+    operation::{Operation, OperationType, Status},
+    time::Moment,
     update::{Action, OperationUpdate},
 };
 
-/// How an operation stands before an update: as it is, or as earlier updates of the same checkpoint leave it.
+/// How an operation stands before an update: as it is once everything due has happened, or as earlier updates of the same
+/// checkpoint leave it.
 #[derive(Clone, Copy)]
 struct Standing<'a> {
     operation_type: OperationType,
@@ -24,7 +26,13 @@ struct Standing<'a> {
 
 /// # Errors
 /// The first rule that is broken.
-pub(super) fn check(execution: &Execution, updates: &[OperationUpdate]) -> Result<(), Refusal> {
+pub(super) fn check(
+    execution: &Execution,
+    updates: &[OperationUpdate],
+    host: &Host<'_>,
+    now: Moment,
+) -> Result<(), Refusal> {
+    let known_before = |id: &str| execution.find(id).map(|operation| standing(operation, now));
     let ends = updates.iter().filter(|update| update.operation_type == OperationType::Execution).count();
     if ends > 1 {
         return Err(Refusal::invalid("Cannot checkpoint multiple EXECUTION updates."));
@@ -52,30 +60,31 @@ pub(super) fn check(execution: &Execution, updates: &[OperationUpdate]) -> Resul
         if met.insert(&update.id, update.action).is_some_and(|first| !is_pair(first)) {
             return Err(Refusal::invalid("Cannot checkpoint multiple operations with the same ID."));
         }
-        let known = begun.get(&*update.id).copied().or_else(|| execution.find(&update.id).map(standing));
+        let known = begun.get(&*update.id).copied().or_else(|| known_before(&update.id));
         check_identity(update, known)?;
         if let Some(parent) = &update.parent_id {
-            let known = begun.get(&**parent).copied().or_else(|| execution.find(parent).map(standing));
+            let known = begun.get(&**parent).copied().or_else(|| known_before(parent));
             let is_context = known.is_some_and(|known| known.operation_type == OperationType::Context);
             require(is_context, "Invalid parent operation id.")?;
         }
         check_action(update, known.map(|known| known.status))?;
-        begun.insert(&update.id, after(update));
+        check_target(update, host)?;
+        begun.insert(&update.id, after(update, known));
     }
     Ok(())
 }
 
-fn standing(operation: &crate::operation::Operation) -> Standing<'_> {
+fn standing(operation: &Operation, now: Moment) -> Standing<'_> {
     Standing {
         operation_type: operation.operation_type(),
-        status: operation.status,
+        status: operation.status_at(now),
         name: operation.name.as_deref(),
         sub_type: operation.sub_type.as_deref(),
         parent: operation.parent.as_deref(),
     }
 }
 
-fn after(update: &OperationUpdate) -> Standing<'_> {
+fn after<'a>(update: &'a OperationUpdate, known: Option<Standing<'a>>) -> Standing<'a> {
     let status = match update.action {
         Action::Start => Status::Started,
         Action::Succeed => Status::Succeeded,
@@ -86,9 +95,18 @@ fn after(update: &OperationUpdate) -> Standing<'_> {
     Standing {
         operation_type: update.operation_type,
         status,
-        name: update.name.as_deref(),
-        sub_type: update.sub_type.as_deref(),
-        parent: update.parent_id.as_deref(),
+        name: update.name.as_deref().or(known.and_then(|known| known.name)),
+        sub_type: update.sub_type.as_deref().or(known.and_then(|known| known.sub_type)),
+        parent: update.parent_id.as_deref().or(known.and_then(|known| known.parent)),
+    }
+}
+
+/// A target that is none, or elsewhere.
+fn check_target(update: &OperationUpdate, host: &Host<'_>) -> Result<(), Refusal> {
+    let Some(options) = &update.chained_invoke_options else { return Ok(()) };
+    match (host.resolve)(&options.function_name) {
+        Resolved::Found | Resolved::Fails(_) => Ok(()),
+        Resolved::Refused(text) => Err(Refusal::Invalid(text)),
     }
 }
 
@@ -116,7 +134,7 @@ fn check_payloads(update: &OperationUpdate) -> Result<(), Refusal> {
             "Payload size must be less than or equal to {PAYLOAD_BYTES} bytes."
         )));
     }
-    if update.error.as_ref().map_or(0, ErrorObject::bytes) >= ERROR_BYTES {
+    if update.error.as_ref().map_or(0, ErrorObject::bytes) > ERROR_BYTES {
         return Err(Refusal::invalid(format!("Error object size must be less than {ERROR_BYTES} bytes.")));
     }
     match update.action {
@@ -124,19 +142,20 @@ fn check_payloads(update: &OperationUpdate) -> Result<(), Refusal> {
         Action::Fail => require(update.payload.is_none(), "Cannot provide a Payload for FAIL action."),
         Action::Retry => require(
             update.error.is_none() || update.payload.is_none(),
-            "Cannot provide both an Error and a Payload for RETRY action.",
+            "Cannot provide both error and payload to RETRY a STEP.",
         ),
         Action::Start | Action::Cancel => Ok(()),
     }
 }
 
-/// The same id is the same operation.
+/// The same id is the same operation. What an update leaves out, it does not deny.
 fn check_identity(update: &OperationUpdate, known: Option<Standing<'_>>) -> Result<(), Refusal> {
     let Some(known) = known else { return Ok(()) };
     require(known.operation_type == update.operation_type, "Inconsistent operation type.")?;
-    require(known.sub_type == update.sub_type.as_deref(), "Inconsistent operation subtype.")?;
-    require(known.name == update.name.as_deref(), "Inconsistent operation name.")?;
-    require(known.parent == update.parent_id.as_deref(), "Inconsistent parent operation id.")
+    let agrees = |said: &Option<String>, known: Option<&str>| said.is_none() || said.as_deref() == known;
+    require(agrees(&update.sub_type, known.sub_type), "Inconsistent operation subtype.")?;
+    require(agrees(&update.name, known.name), "Inconsistent operation name.")?;
+    require(agrees(&update.parent_id, known.parent), "Inconsistent parent operation id.")
 }
 
 fn check_action(update: &OperationUpdate, status: Option<Status>) -> Result<(), Refusal> {
@@ -178,7 +197,7 @@ fn check_action(update: &OperationUpdate, status: Option<Status>) -> Result<(), 
         (OperationType::ChainedInvoke, Action::Start) => {
             require(status.is_none(), "Cannot start a CHAINED_INVOKE operation that already exists.")?;
             let named = update.chained_invoke_options.as_ref().is_some_and(|to| !to.function_name.is_empty());
-            require(named, "Invalid ChainedInvokeOptions for the given action.")
+            require(named, "Update for CHAINED_INVOKE operation requires ChainedInvokeOptions.")
         }
         _ => Err(Refusal::invalid("Invalid action for the given operation type.")),
     }
