@@ -24,7 +24,7 @@ mod view;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header::CONTENT_TYPE, request};
-use lambda_protocol::api_error::ApiError;
+use lambda_protocol::api_error::{ApiError, ErrorCode};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
@@ -56,8 +56,6 @@ pub(crate) enum Call {
 /// What calls are answered from.
 #[derive(Clone, Copy)]
 pub(crate) struct House<'a> {
-    pub(crate) settings: &'a Settings,
-    pub(crate) functions: &'a Functions,
     pub(crate) configs: &'a Configs,
     pub(crate) runner: &'a Runner,
     /// `None`: nothing can be deployed.
@@ -115,14 +113,22 @@ impl Call {
     }
 }
 
-impl House<'_> {
+impl<'a> House<'a> {
+    fn settings(self) -> &'a Settings {
+        &self.runner.driver.settings
+    }
+
+    fn functions(self) -> &'a Functions {
+        &self.runner.functions
+    }
+
     /// # Errors
     /// There is no place for what is deployed.
-    fn deployments(&self) -> Result<&Deployments, ApiError> {
+    fn deployments(self) -> Result<&'a Deployments, ApiError> {
         self.deployments.ok_or_else(|| {
             let text =
                 "This local Lambda was started without a place for functions that are deployed into it.";
-            ApiError::new(lambda_protocol::api_error::ErrorCode::InvalidParameterValue, text)
+            ApiError::new(ErrorCode::InvalidParameterValue, text)
         })
     }
 }

@@ -252,9 +252,7 @@ impl LocalLambda {
         request_id: Uuid,
     ) -> Result<Response<Body>, ApiError> {
         let Self { runner, configs, deployments, .. } = self;
-        let Runner { functions, driver } = runner;
-        let deployments = deployments.as_deref();
-        let house = House { settings: &driver.settings, functions, configs, runner, deployments };
+        let house = House { configs, runner, deployments: deployments.as_deref() };
         let mut response = call.answer(body, house).await?;
         response.headers_mut().insert(X_AMZN_REQUEST_ID, id_header(request_id));
         Ok(response.map(Body::from))

@@ -35,7 +35,7 @@ use std::{
 pub use findings::{Mistake, Mistakes, Note, Place};
 
 use crate::function::{FunctionEvents, FunctionUrl, Unavailable};
-pub(crate) use limits::is_reserved_variable;
+pub(crate) use limits::{HANDLER_BYTES, is_reserved_variable, is_variable_name};
 
 use document::{Document, Kind};
 use evaluator::Evaluator;

@@ -5,7 +5,7 @@ use http::{Method, Response};
 use lambda_protocol::api_error::ApiError;
 use serde_json::json;
 
-use super::{House, Route, json as answer_json};
+use super::{House, Route, code::ARCHIVE_BYTES, json as answer_json};
 use crate::deploy::UNPACKED_BYTES;
 
 pub(super) fn is_meant(route: Route<'_>) -> bool {
@@ -17,13 +17,13 @@ pub(super) fn answer(house: House<'_>) -> Result<Response<Bytes>, ApiError> {
         "AccountLimit": {
             "TotalCodeSize": TOTAL_CODE_BYTES,
             "CodeSizeUnzipped": UNPACKED_BYTES,
-            "CodeSizeZipped": ZIPPED_BYTES,
-            "ConcurrentExecutions": house.settings.account_concurrency,
+            "CodeSizeZipped": ARCHIVE_BYTES,
+            "ConcurrentExecutions": house.settings().account_concurrency,
             "UnreservedConcurrentExecutions": house.runner.driver.unreserved(),
         },
         "AccountUsage": {
             "TotalCodeSize": house.deployments()?.total_bytes(),
-            "FunctionCount": house.functions.all().len(),
+            "FunctionCount": house.functions().all().len(),
         },
     });
     Ok(answer_json(told.to_string()))
@@ -31,6 +31,3 @@ pub(super) fn answer(house: House<'_>) -> Result<Response<Bytes>, ApiError> {
 
 /// AWS's figure. Here the disk decides. Source: quotas page, 75 GB.
 const TOTAL_CODE_BYTES: u64 = 80_530_636_800;
-
-/// Source: quotas page, 50 MB.
-const ZIPPED_BYTES: u64 = 52_428_800;

@@ -76,11 +76,11 @@ impl Call {
     }
 
     pub(super) async fn answer(self, body: &[u8], house: House<'_>) -> Result<Response<Bytes>, ApiError> {
-        let subject = Subject::whole(&self.label, house.settings)?;
+        let subject = Subject::whole(&self.label, house.settings())?;
         let record = subject.record(house)?;
         let function = &*subject.name;
         let render = |name: &str, alias: &Alias| render(function, name, alias, house);
-        let missing = |name: &str| ApiError::no_alias(arn(function, Some(name), house.settings));
+        let missing = |name: &str| ApiError::no_alias(arn(function, Some(name), house.settings()));
         match self.operation {
             Operation::List => {
                 let only = parameter(&self.query, "FunctionVersion").filter(|version| !version.is_empty());
@@ -100,7 +100,7 @@ impl Call {
                 required(body.function_version.clone(), "functionVersion")?;
                 let write = |record: &mut Record| {
                     if record.aliases.contains_key(&name) {
-                        return Err(ApiError::alias_exists(arn(function, Some(&name), house.settings)));
+                        return Err(ApiError::alias_exists(arn(function, Some(&name), house.settings())));
                     }
                     let alias = Alias {
                         version: Version::Latest,
@@ -160,7 +160,7 @@ impl Body {
             match record.edition(version) {
                 Some(_) => Ok(version),
                 None => {
-                    let (region, account) = (&*house.settings.region, &*house.settings.account);
+                    let (region, account) = (&*house.settings().region, &*house.settings().account);
                     let qualifier = Some(text);
                     Err(ApiError::function_not_found(&FunctionArn {
                         region,
@@ -228,7 +228,7 @@ impl Alias {
 
 fn render(function: &str, name: &str, alias: &Alias, house: House<'_>) -> String {
     let mut told = json!({
-        "AliasArn": arn(function, Some(name), house.settings),
+        "AliasArn": arn(function, Some(name), house.settings()),
         "Name": name,
         "FunctionVersion": alias.version.to_string(),
         "Description": alias.description,

@@ -48,4 +48,4 @@ impl Code<'_> {
 pub(crate) const UPLOAD_BYTES: usize = 70_167_211;
 
 /// Source: quotas page, "Deployment package size, zipped, for direct upload": 50 MB.
-const ARCHIVE_BYTES: usize = 52_428_800;
+pub(super) const ARCHIVE_BYTES: usize = 52_428_800;

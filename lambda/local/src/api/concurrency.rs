@@ -48,7 +48,7 @@ impl Call {
     }
 
     pub(super) async fn answer(self, body: &[u8], house: House<'_>) -> Result<Response<Bytes>, ApiError> {
-        let subject = Subject::whole(&self.label, house.settings)?;
+        let subject = Subject::whole(&self.label, house.settings())?;
         let record = subject.record(house)?;
         let reserved = match self.operation {
             Operation::Get => {
@@ -80,7 +80,7 @@ fn wanted(body: &[u8], had: Option<u32>, house: House<'_>) -> Result<u32, ApiErr
     };
     let free = house.runner.driver.unreserved() + had.unwrap_or_default();
     // An account that is smaller than that would never have any to reserve.
-    let least = UNRESERVED_CONCURRENCY_MIN.min(house.settings.account_concurrency / 2);
+    let least = UNRESERVED_CONCURRENCY_MIN.min(house.settings().account_concurrency / 2);
     if wanted > 0 && free.checked_sub(wanted).is_none_or(|left| left < least) {
         return Err(invalid(format_args!(
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below \

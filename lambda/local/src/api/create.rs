@@ -55,11 +55,11 @@ pub(super) async fn create(body: &[u8], house: House<'_>) -> Result<Response<Byt
     if !violations.is_empty() {
         return Err(validation::error(&violations));
     }
-    let Subject { name, .. } = Subject::whole(&percent_encode(&given), house.settings)?;
+    let Subject { name, .. } = Subject::named(&given, house.settings())?;
     if name.len() > FUNCTION_NAME_BYTES {
         return Err(validation::error(&[Violation::too_long(&name, "functionName", FUNCTION_NAME_BYTES)]));
     }
-    if house.functions.named(&name).is_some() {
+    if house.functions().named(&name).is_some() {
         return Err(ApiError::function_exists(&name));
     }
     let mut configuration = Configuration::new();
@@ -78,9 +78,4 @@ pub(super) async fn create(body: &[u8], house: House<'_>) -> Result<Response<Byt
     let version = if publish == Some(true) { versions::publish(&mut record, None) } else { Version::Latest };
     house.deployments()?.create(&name, record, house.runner).await?;
     tell(&name, version, house).await.map(created)
-}
-
-/// A body's name as a path's label, which is read the same.
-fn percent_encode(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }

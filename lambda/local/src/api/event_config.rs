@@ -120,13 +120,13 @@ impl Call {
         }
         let qualifier = request.qualifier.as_ref().or(request.function.qualifier.as_ref());
         let qualifier = qualifier.map_or(Qualifier::LATEST, Qualifier::as_str);
-        check_place(&request.function, Some(qualifier), house.settings)?;
-        let (region, account) = (&*house.settings.region, &*house.settings.account);
+        check_place(&request.function, Some(qualifier), house.settings())?;
+        let (region, account) = (&*house.settings().region, &*house.settings().account);
         let name = &*request.function.name;
         let arn = FunctionArn { region, account, name, qualifier: Some(qualifier) };
         let exists = match operation {
-            Operation::List => house.functions.named(name).is_some(),
-            _ => house.functions.place(name, Some(qualifier)).is_some(),
+            Operation::List => house.functions().named(name).is_some(),
+            _ => house.functions().place(name, Some(qualifier)).is_some(),
         };
         let none = || ApiError::no_event_invoke_config(&arn);
         let key = config::key(name, Some(qualifier));
@@ -145,7 +145,7 @@ impl Call {
                     let rendered = render(&dated, &FunctionArn { qualifier: Some(&qualifier), ..arn });
                     Some((qualifier, rendered))
                 };
-                let all = house.functions.entry(name).into_iter().flat_map(|named| named.qualifiers());
+                let all = house.functions().entry(name).into_iter().flat_map(|named| named.qualifiers());
                 let page = page(all.filter_map(one), &self.query, MAX_ITEMS);
                 Ok(super::json(page.render("FunctionEventInvokeConfigs")))
             }
@@ -236,13 +236,13 @@ impl Change {
     fn check(&self, function: &str, house: House<'_>) -> Result<(), ApiError> {
         let Some(sides @ [on_success, on_failure]) = &self.destinations else { return Ok(()) };
         for arn in sides.iter().flatten() {
-            match Target::parse(arn, house.settings) {
+            match Target::parse(arn, house.settings()) {
                 Target::Sqs(_) => {}
                 Target::Function { name, .. } if name == function => {
                     return Err(ApiError::destination_itself());
                 }
                 Target::Function { name, qualifier } => {
-                    if house.functions.place(&name, qualifier.as_deref()).is_none() {
+                    if house.functions().place(&name, qualifier.as_deref()).is_none() {
                         return Err(ApiError::destination_missing(arn));
                     }
                 }

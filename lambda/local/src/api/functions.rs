@@ -15,7 +15,7 @@ use super::{
     create, json as answer_json, nothing, page, parameter, read,
     subject::{Meaning, Subject, check_revision, invalid},
     versions,
-    view::{View, word},
+    view::View,
 };
 use crate::{
     deploy::{
@@ -104,7 +104,7 @@ impl Call {
     }
 
     fn subject(&self, house: House<'_>) -> Result<Subject, ApiError> {
-        Subject::read(&self.label, &self.query, house.settings)
+        Subject::read(&self.label, &self.query, house.settings())
     }
 
     async fn get(&self, house: House<'_>) -> Result<Response<Bytes>, ApiError> {
@@ -125,14 +125,14 @@ impl Call {
 
     async fn configuration(&self, subject: &Subject, house: House<'_>) -> Result<Value, ApiError> {
         let record = subject.record(house)?;
-        let version = subject.meaning(&record, house.settings)?.version();
-        let edition = record.edition(version).ok_or_else(|| subject.not_found(house.settings))?;
+        let version = subject.meaning(&record, house.settings())?.version();
+        let edition = record.edition(version).ok_or_else(|| subject.not_found(house.settings()))?;
         let view = View::of(&subject.name, version, subject.word(), edition, house).await?;
-        Ok(view.render(house.settings))
+        Ok(view.render(house.settings()))
     }
 
     async fn update_code(&self, body: &[u8], house: House<'_>) -> Result<Response<Bytes>, ApiError> {
-        let subject = Subject::whole(&self.label, house.settings)?;
+        let subject = Subject::whole(&self.label, house.settings())?;
         let record = subject.record(house)?;
         let update: UpdateCode<'_> = read(body)?;
         let mut violations = Vec::new();
@@ -154,7 +154,7 @@ impl Call {
                 edition: &edition,
                 code,
             };
-            return Ok(answer_json(view.render(house.settings).to_string()));
+            return Ok(answer_json(view.render(house.settings()).to_string()));
         }
         let brought = code.clone();
         let write = |record: &mut Record| {
@@ -171,7 +171,7 @@ impl Call {
     }
 
     async fn update_configuration(&self, body: &[u8], house: House<'_>) -> Result<Response<Bytes>, ApiError> {
-        let subject = Subject::whole(&self.label, house.settings)?;
+        let subject = Subject::whole(&self.label, house.settings())?;
         let record = subject.record(house)?;
         let change: Change = read(body)?;
         let Seen { revision_id } = read(body)?;
@@ -205,10 +205,10 @@ impl Call {
         let subject = self.subject(house)?;
         let record = subject.record(house)?;
         let (name, deployments) = (&*subject.name, house.deployments()?);
-        match (subject.qualifier.is_some(), subject.meaning(&record, house.settings)?) {
+        match (subject.qualifier.is_some(), subject.meaning(&record, house.settings())?) {
             (false, _) => {
                 let qualifiers =
-                    house.functions.entry(name).map(|named| named.qualifiers()).unwrap_or_default();
+                    house.functions().entry(name).map(|named| named.qualifiers()).unwrap_or_default();
                 deployments.delete(name, house.runner).await?;
                 for qualifier in qualifiers {
                     house.configs.forget(&key(name, Some(&qualifier))).await;
@@ -252,17 +252,17 @@ async fn list(query: &str, house: House<'_>) -> Result<Response<Bytes>, ApiError
     let deployments = house.deployments()?;
     let all_versions = parameter(query, "FunctionVersion").is_some_and(|which| which == "ALL");
     let mut told = Vec::new();
-    for function in house.functions.all() {
+    for function in house.functions().all() {
         let name = &*function.name;
         let Some(record) = deployments.record(name, house.runner) else { continue };
         let numbers =
             record.versions.keys().filter(|_| all_versions).map(|number| Version::Published(*number));
         for version in std::iter::once(Version::Latest).chain(numbers) {
             let Some(edition) = record.edition(version) else { continue };
-            let qualifier = word(version);
+            let qualifier = version.to_string();
             let view =
                 View::of(name, version, Some(&*qualifier).filter(|_| all_versions), edition, house).await?;
-            told.push((format!("{name}:{qualifier}"), view.render(house.settings).to_string()));
+            told.push((format!("{name}:{qualifier}"), view.render(house.settings()).to_string()));
         }
     }
     Ok(answer_json(page(told.into_iter(), query, MAX_ITEMS).render("Functions")))
@@ -275,18 +275,18 @@ pub(super) async fn tell(name: &str, version: Version, house: House<'_>) -> Resu
     };
     let edition =
         record.edition(version).ok_or_else(|| ApiError::service("The version was removed meanwhile."))?;
-    let qualifier = Some(word(version)).filter(|_| version != Version::Latest);
+    let qualifier = Some(version.to_string()).filter(|_| version != Version::Latest);
     let view = View::of(name, version, qualifier.as_deref(), edition, house).await?;
-    Ok(view.render(house.settings).to_string())
+    Ok(view.render(house.settings()).to_string())
 }
 
 /// Where the code can be looked at.
 fn location(subject: &Subject, record: &Record, house: House<'_>) -> Result<String, ApiError> {
-    let version = subject.meaning(record, house.settings)?.version();
+    let version = subject.meaning(record, house.settings())?.version();
     let folder = record.edition(version).and_then(|edition| house.deployments?.folder(&edition.code));
     let folder = folder.or_else(|| {
-        let at = house.functions.named(&subject.name)?;
-        house.functions.get(at).program.as_ref().ok().map(|program| program.directory.clone())
+        let at = house.functions().named(&subject.name)?;
+        house.functions().get(at).program.as_ref().ok().map(|program| program.directory.clone())
     });
     Ok(folder.map(|folder| format!("file://{}", folder.display())).unwrap_or_default())
 }

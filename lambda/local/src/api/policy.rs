@@ -65,9 +65,9 @@ impl Call {
     }
 
     pub(super) async fn answer(self, body: &[u8], house: House<'_>) -> Result<Response<Bytes>, ApiError> {
-        let subject = Subject::read(&self.label, &self.query, house.settings)?;
+        let subject = Subject::read(&self.label, &self.query, house.settings())?;
         let record = subject.record(house)?;
-        subject.meaning(&record, house.settings)?;
+        subject.meaning(&record, house.settings())?;
         let deployments = house.deployments()?;
         let qualifier = subject.word().unwrap_or(LATEST).to_owned();
         match self.operation {
@@ -81,7 +81,7 @@ impl Call {
             Operation::Add => {
                 let body: Body = read(body)?;
                 let seen = body.revision_id.clone();
-                let (id, statement) = body.statement(&subject.arn(house.settings))?;
+                let (id, statement) = body.statement(&subject.arn(house.settings()))?;
                 let told = json!({ "Statement": statement.to_string() });
                 let write = |record: &mut Record| {
                     let nothing = || Policy { statements: Vec::new(), revision: Uuid::new_v4() };

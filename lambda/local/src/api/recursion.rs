@@ -47,10 +47,10 @@ impl Call {
             (Err(violations), Ok(_)) => return Err(validation::error(&violations)),
             (Ok(_), Err(violation)) => return Err(validation::error(&[violation])),
         };
-        check_place(&function, None, house.settings)?;
+        check_place(&function, None, house.settings())?;
         let name = &*function.name;
-        if house.functions.named(name).is_none() {
-            let (region, account) = (&*house.settings.region, &*house.settings.account);
+        if house.functions().named(name).is_none() {
+            let (region, account) = (&*house.settings().region, &*house.settings().account);
             let arn = FunctionArn { region, account, name, qualifier: None };
             return Err(ApiError::function_not_found(&arn));
         }

@@ -36,7 +36,7 @@ impl Call {
                 "CreateLogGroup" | "PutRetentionPolicy" => Ok(json("{}".to_owned())),
                 _ => Err(not_here(&operation)),
             },
-            Self::Query => query(body, &house.settings.account),
+            Self::Query => query(body, &house.settings().account),
         }
     }
 }

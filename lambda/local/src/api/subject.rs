@@ -52,7 +52,15 @@ impl Subject {
     /// # Errors
     /// As [`read`](Self::read); or there is a qualifier.
     pub(super) fn whole(label: &str, settings: &Settings) -> Result<Self, ApiError> {
-        let function = FunctionRef::check_unqualified(&decoded(label));
+        Self::named(&decoded(label), settings)
+    }
+
+    /// Likewise, by a name or ARN as it is.
+    ///
+    /// # Errors
+    /// As [`whole`](Self::whole).
+    pub(super) fn named(text: &str, settings: &Settings) -> Result<Self, ApiError> {
+        let function = FunctionRef::check_unqualified(text);
         let function = function.map_err(|violations| validation::error(&violations))?;
         check_place(&function, None, settings)?;
         Ok(Self { name: function.name, qualifier: None })
@@ -83,7 +91,7 @@ impl Subject {
     /// There is no such function here.
     pub(super) fn record(&self, house: House<'_>) -> Result<Record, ApiError> {
         let record = house.deployments()?.record(&self.name, house.runner);
-        record.ok_or_else(|| self.not_found(house.settings))
+        record.ok_or_else(|| self.not_found(house.settings()))
     }
 
     /// # Errors

@@ -48,7 +48,7 @@ impl Call {
     }
 
     pub(super) async fn answer(self, body: &[u8], house: House<'_>) -> Result<Response<Bytes>, ApiError> {
-        let subject = Subject::whole(&self.label, house.settings)?;
+        let subject = Subject::whole(&self.label, house.settings())?;
         let record = subject.record(house)?;
         let deployments = house.deployments()?;
         match self.operation {

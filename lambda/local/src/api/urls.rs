@@ -81,7 +81,7 @@ impl Call {
     }
 
     pub(super) async fn answer(self, body: &[u8], house: House<'_>) -> Result<Response<Bytes>, ApiError> {
-        let subject = Subject::read(&self.label, &self.query, house.settings)?;
+        let subject = Subject::read(&self.label, &self.query, house.settings())?;
         let record = subject.record(house)?;
         let deployments = house.deployments()?;
         if let Operation::List = self.operation {
@@ -90,7 +90,7 @@ impl Call {
             });
             return Ok(answer_json(page(told, &self.query, MAX_ITEMS).render("FunctionUrlConfigs")));
         }
-        let qualifier = match (subject.word(), subject.meaning(&record, house.settings)?) {
+        let qualifier = match (subject.word(), subject.meaning(&record, house.settings())?) {
             (None, _) => LATEST.to_owned(),
             (Some(alias), Meaning::Alias(_)) => alias.to_owned(),
             (Some(_), Meaning::Version(Version::Latest | Version::Published(_))) => {
@@ -114,7 +114,7 @@ impl Call {
                 let write = |record: &mut Record| {
                     if record.urls.contains_key(&qualifier) {
                         let alias = Some(&*qualifier).filter(|qualifier| *qualifier != LATEST);
-                        return Err(exists(&arn(name, alias, house.settings)));
+                        return Err(exists(&arn(name, alias, house.settings())));
                     }
                     record.urls.insert(qualifier.clone(), kept);
                     Ok(())
@@ -174,24 +174,22 @@ impl Body {
 impl CorsBody {
     fn check(&self, violations: &mut Vec<Violation>) {
         let lists = [
-            (&self.allow_origins, "cors.allowOrigins", 100, 253),
-            (&self.allow_methods, "cors.allowMethods", 6, 6),
-            (&self.allow_headers, "cors.allowHeaders", 100, 1_024),
-            (&self.expose_headers, "cors.exposeHeaders", 100, 1_024),
+            (&self.allow_origins, "cors.allowOrigins", Cors::ITEMS, Cors::ORIGIN_BYTES),
+            (&self.allow_methods, "cors.allowMethods", Cors::METHODS, Cors::METHOD_BYTES),
+            (&self.allow_headers, "cors.allowHeaders", Cors::ITEMS, Cors::HEADER_BYTES),
+            (&self.expose_headers, "cors.exposeHeaders", Cors::ITEMS, Cors::HEADER_BYTES),
         ];
         for (list, field, items, bytes) in lists {
-            let odd = |text: &&String| {
-                text.is_empty() || text.len() > bytes || !text.bytes().all(|b| b.is_ascii_graphic())
-            };
-            if let Some(text) = list.iter().find(odd) {
+            if let Some(text) = list.iter().find(|text| !Cors::is_entry(text, &bytes)) {
                 violations.push(Violation::pattern(text, field, ".*"));
             }
             if list.len() > items {
                 violations.push(Violation::too_long(&format!("[{}]", list.join(", ")), field, items));
             }
         }
-        if let Some(seconds) = self.max_age.filter(|seconds| *seconds > MAX_AGE_S) {
-            violations.push(Violation::too_great(seconds, "cors.maxAge", MAX_AGE_S));
+        let most = *Cors::MAX_AGE_S.end();
+        if let Some(seconds) = self.max_age.filter(|seconds| *seconds > most) {
+            violations.push(Violation::too_great(seconds, "cors.maxAge", most));
         }
     }
 
@@ -213,7 +211,7 @@ fn render(name: &str, qualifier: &str, url: &Url, house: House<'_>) -> Value {
     let alias = Some(qualifier).filter(|qualifier| *qualifier != LATEST);
     let mut told = json!({
         "FunctionUrl": address(name, alias, house),
-        "FunctionArn": arn(name, alias, house.settings),
+        "FunctionArn": arn(name, alias, house.settings()),
         "AuthType": url.config.auth.as_str(),
         "InvokeMode": url.config.invoke_mode.as_str(),
         "CreationTime": iso(url.created_ms),
@@ -244,7 +242,7 @@ fn rules(cors: &Cors) -> Map<String, Value> {
 
 /// Of the function by path, as not every client looks for `….localhost` on this machine; an alias's is by host.
 fn address(name: &str, alias: Option<&str>, house: House<'_>) -> String {
-    let endpoint = house.settings.endpoint.as_deref().unwrap_or("http://127.0.0.1");
+    let endpoint = house.settings().endpoint.as_deref().unwrap_or("http://127.0.0.1");
     match alias {
         None => format!("{endpoint}{}{name}/", url::PATH),
         Some(alias) => {
@@ -262,9 +260,6 @@ fn exists(arn: &str) -> ApiError {
     );
     ApiError::new(ErrorCode::ResourceConflict, text)
 }
-
-/// Source: service model, `MaxAge`.
-const MAX_AGE_S: u32 = 86_400;
 
 /// Source: service model, `MaxItems`.
 const MAX_ITEMS: u32 = 50;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     House, Route, created, json, page, read,
     subject::{Subject, check_revision, invalid},
-    view::{View, word},
+    view::View,
 };
 use crate::{deploy::record::Record, function::Version};
 
@@ -40,7 +40,7 @@ impl Call {
     }
 
     pub(super) async fn answer(self, body: &[u8], house: House<'_>) -> Result<Response<Bytes>, ApiError> {
-        let subject = Subject::whole(&self.label, house.settings)?;
+        let subject = Subject::whole(&self.label, house.settings())?;
         let record = subject.record(house)?;
         if self.publishes {
             return self.publish(&subject, &record, read(body)?, house).await;
@@ -49,9 +49,9 @@ impl Call {
         let numbers = record.versions.keys().map(|number| Version::Published(*number));
         for version in std::iter::once(Version::Latest).chain(numbers) {
             let Some(edition) = record.edition(version) else { continue };
-            let qualifier = word(version);
+            let qualifier = version.to_string();
             let view = View::of(&subject.name, version, Some(&qualifier), edition, house).await?;
-            told.push((qualifier.clone(), view.render(house.settings).to_string()));
+            told.push((qualifier.clone(), view.render(house.settings()).to_string()));
         }
         Ok(json(page(told.into_iter(), &self.query, MAX_ITEMS).render("Versions")))
     }
@@ -64,7 +64,7 @@ impl Call {
         house: House<'_>,
     ) -> Result<Response<Bytes>, ApiError> {
         let deployments = house.deployments()?;
-        let latest = record.latest.as_ref().ok_or_else(|| subject.not_found(house.settings))?;
+        let latest = record.latest.as_ref().ok_or_else(|| subject.not_found(house.settings()))?;
         let measured = deployments.measured(latest, &subject.name, house.runner).await;
         if let Some(theirs) = body.code_sha256.as_deref().filter(|theirs| *theirs != measured.sha256) {
             let ours = measured.sha256;
@@ -82,7 +82,7 @@ impl Call {
             None => deployments.stored(latest, &subject.name, house.runner).await?,
         };
         let publish = |record: &mut Record| {
-            let latest = record.latest.as_mut().ok_or_else(|| subject.not_found(house.settings))?;
+            let latest = record.latest.as_mut().ok_or_else(|| subject.not_found(house.settings()))?;
             check_revision(body.revision_id.as_deref(), latest.revision)?;
             let theirs = std::mem::replace(&mut latest.code, code.clone());
             let version = publish(record, body.description);
@@ -97,10 +97,10 @@ impl Call {
         }
         let version = published?;
         let record = subject.record(house)?;
-        let edition = record.edition(version).ok_or_else(|| subject.not_found(house.settings))?;
-        let qualifier = word(version);
+        let edition = record.edition(version).ok_or_else(|| subject.not_found(house.settings()))?;
+        let qualifier = version.to_string();
         let view = View::of(&subject.name, version, Some(&qualifier), edition, house).await?;
-        Ok(created(view.render(house.settings).to_string()))
+        Ok(created(view.render(house.settings()).to_string()))
     }
 }
 

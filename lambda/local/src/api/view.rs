@@ -1,7 +1,6 @@
 //! `FunctionConfiguration`, as every call tells it.
 
 use jiff::Timestamp;
-use lambda_protocol::function::Qualifier;
 use serde_json::{Value, json};
 
 use super::{House, subject::arn};
@@ -100,12 +99,4 @@ pub(super) fn iso(ms: u64) -> String {
 
 fn timestamp(ms: u64) -> Timestamp {
     i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or_default()
-}
-
-/// What stands in the ARN of a version that a list tells.
-pub(super) fn word(version: Version) -> String {
-    match version {
-        Version::Latest => Qualifier::LATEST.to_owned(),
-        Version::Published(number) => number.to_string(),
-    }
 }

@@ -126,8 +126,8 @@ impl Change {
             violations.push(Violation::not_in_set(runtime, "runtime", RUNTIMES));
         }
         if let Some(handler) = &self.handler {
-            if handler.len() > HANDLER_BYTES {
-                violations.push(Violation::too_long(handler, "handler", HANDLER_BYTES));
+            if handler.len() > template::HANDLER_BYTES {
+                violations.push(Violation::too_long(handler, "handler", template::HANDLER_BYTES));
             }
             if handler.contains(char::is_whitespace) {
                 violations.push(Violation::pattern(handler, "handler", r"[^\s]+"));
@@ -214,12 +214,7 @@ fn check_variables(variables: &BTreeMap<String, String>) -> Result<(), ApiError>
         );
         return Err(ApiError::new(ErrorCode::InvalidParameterValue, text));
     }
-    let is_name = |name: &str| {
-        name.len() >= 2
-            && name.starts_with(|c: char| c.is_ascii_alphabetic())
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    };
-    if let Some(name) = variables.keys().find(|name| !is_name(name)) {
+    if let Some(name) = variables.keys().find(|name| !template::is_variable_name(name)) {
         let constraint = "Map keys must satisfy constraint: [Member must satisfy regular expression pattern: \
                           [a-zA-Z]([a-zA-Z0-9_])+]";
         return Err(validation::error(&[Violation::new(name, "environment.variables", constraint)]));
@@ -273,9 +268,6 @@ impl fmt::Debug for Configuration {
             .finish_non_exhaustive()
     }
 }
-
-/// Source: service model, `Handler`.
-const HANDLER_BYTES: usize = 128;
 
 /// Source: service model, `Description`.
 const DESCRIPTION_CHARS: usize = 256;

@@ -1,5 +1,7 @@
 //! A function's URL, as its template configures it.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 /// What `FunctionUrlConfig` or `AWS::Lambda::Url` says. A function without either is called as the default says.
@@ -47,6 +49,25 @@ pub struct Cors {
     /// 0 to 86,400 s.
     pub max_age_s: Option<u32>,
     pub allow_credentials: bool,
+}
+
+/// Source: Lambda API reference, `Cors`.
+impl Cors {
+    /// Entries of a list of origins or header names.
+    pub(crate) const ITEMS: usize = 100;
+    /// Entries of `AllowMethods`.
+    pub(crate) const METHODS: usize = 6;
+    pub(crate) const ORIGIN_BYTES: RangeInclusive<usize> = 1..=253;
+    /// `OPTIONS`, which the service answers itself, is longer.
+    pub(crate) const METHOD_BYTES: RangeInclusive<usize> = 1..=6;
+    pub(crate) const HEADER_BYTES: RangeInclusive<usize> = 1..=1_024;
+    /// Seconds.
+    pub(crate) const MAX_AGE_S: RangeInclusive<u32> = 0..=86_400;
+
+    /// Whether a list may have such an entry.
+    pub(crate) fn is_entry(text: &str, bytes: &RangeInclusive<usize>) -> bool {
+        bytes.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    }
 }
 
 impl UrlAuth {

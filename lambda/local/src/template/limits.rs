@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
+use lambda_protocol::quotas::ENVIRONMENT_BYTES;
+
 /// Seconds. Source: Lambda quotas, "function timeout": 900 s.
 pub(super) const TIMEOUT_S: RangeInclusive<u32> = 1..=900;
 /// Seconds, if nothing is said. Source: Lambda API, `CreateFunction`, `Timeout`.
@@ -15,9 +17,7 @@ pub(super) const RESERVED_CONCURRENCY: RangeInclusive<u32> = 0..=1_000_000;
 /// Characters. Source: Lambda API, `CreateFunction`, `FunctionName`: 64 for the name alone.
 const NAME_CHARS: usize = 64;
 /// Bytes. Source: Lambda API, `CreateFunction`, `Handler`: 128, no white space.
-const HANDLER_BYTES: usize = 128;
-/// Bytes of the JSON object that holds them. Source: Lambda quotas, "environment variables": 4 KB in aggregate.
-const VARIABLES_BYTES: usize = 4096;
+pub(crate) const HANDLER_BYTES: usize = 128;
 
 /// The rule of function names that `name` breaks.
 pub(super) fn check_name(name: &str) -> Result<(), String> {
@@ -45,12 +45,17 @@ pub(super) fn check_variable_name(name: &str) -> Result<(), String> {
     if is_reserved_variable(name) {
         return Err(format!("`{name}` is set by Lambda itself and cannot be given"));
     }
-    let inner = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if name.len() < 2 || !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !name.chars().all(inner) {
+    if !is_variable_name(name) {
         let rule = "begins with a letter and has two or more letters, digits and `_` only";
         return Err(format!("the name of a variable {rule}: `{name}`"));
     }
     Ok(())
+}
+
+/// Source: service model, `EnvironmentVariableName`.
+pub(crate) fn is_variable_name(name: &str) -> bool {
+    let inner = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.len() >= 2 && name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(inner)
 }
 
 /// Whether Lambda sets the variable itself.
@@ -60,10 +65,10 @@ pub(crate) fn is_reserved_variable(name: &str) -> bool {
 
 pub(super) fn check_variables(variables: &BTreeMap<String, String>) -> Result<(), String> {
     let bytes = serde_json::to_vec(variables).expect("a map of texts is always JSON").len();
-    if bytes <= VARIABLES_BYTES {
+    if bytes <= ENVIRONMENT_BYTES {
         return Ok(());
     }
-    Err(format!("the variables take {bytes} bytes as JSON, over the limit of {VARIABLES_BYTES}"))
+    Err(format!("the variables take {bytes} bytes as JSON, over the limit of {ENVIRONMENT_BYTES}"))
 }
 
 /// Source: Lambda developer guide, "Defined runtime environment variables", reserved.

@@ -39,7 +39,8 @@ pub(super) fn read_resource(
         return Err(evaluator.found.mistake(resource.place, format!("`{}` has no `{TARGET}`", resource.id)));
     };
     if let Some((place, alias)) = qualifier {
-        let message = format!("`{}` is for `{alias}`, and only `$LATEST` is here", resource.id);
+        let message =
+            format!("`{}` is for `{alias}`, and only `$LATEST` is here", resource.id);
         evaluator.found.note(place, message);
         return Ok(());
     }
@@ -79,11 +80,11 @@ fn cors(evaluator: &mut Evaluator<'_>, node: &Node) -> Result<Cors, Reported> {
     let lists = ["AllowOrigins", "AllowMethods", "AllowHeaders", "ExposeHeaders"];
     let known = [&lists[..], &["AllowCredentials", "MaxAge"]].concat();
     evaluator.check_keys(node, CORS, &known)?;
-    let origins = list(evaluator, node, lists[0], ITEMS, ORIGIN_BYTES);
-    let methods = list(evaluator, node, lists[1], METHODS, METHOD_BYTES);
-    let allowed = list(evaluator, node, lists[2], ITEMS, HEADER_BYTES);
-    let exposed = list(evaluator, node, lists[3], ITEMS, HEADER_BYTES);
-    let max_age = evaluator.number_member(node, "MaxAge", MAX_AGE_S);
+    let origins = list(evaluator, node, lists[0], Cors::ITEMS, Cors::ORIGIN_BYTES);
+    let methods = list(evaluator, node, lists[1], Cors::METHODS, Cors::METHOD_BYTES);
+    let allowed = list(evaluator, node, lists[2], Cors::ITEMS, Cors::HEADER_BYTES);
+    let exposed = list(evaluator, node, lists[3], Cors::ITEMS, Cors::HEADER_BYTES);
+    let max_age = evaluator.number_member(node, "MaxAge", Cors::MAX_AGE_S);
     let credentials =
         evaluator.word_member(node, "AllowCredentials", "`true` or `false`", |word| word.parse().ok());
     Ok(Cors {
@@ -107,8 +108,7 @@ fn list(
     if let Some((place, _)) = items.get(most) {
         return Err(evaluator.found.mistake(*place, format!("`{name}` has at most {most} entries")));
     }
-    let fits = |text: &str| bytes.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if let Some((place, text)) = items.iter().find(|(_, text)| !fits(text)) {
+    if let Some((place, text)) = items.iter().find(|(_, text)| !Cors::is_entry(text, &bytes)) {
         let (least, most) = (bytes.start(), bytes.end());
         let message = format!(
             "an entry of `{name}` has {least} to {most} characters of visible ASCII, unlike `{text}`"
@@ -117,14 +117,3 @@ fn list(
     }
     Ok(items.into_iter().map(|(_, text)| text).collect())
 }
-
-/// Entries of a list of origins or header names.
-const ITEMS: usize = 100;
-/// Entries of `AllowMethods`.
-const METHODS: usize = 6;
-const ORIGIN_BYTES: RangeInclusive<usize> = 1..=253;
-/// `OPTIONS`, which the service answers itself, is longer.
-const METHOD_BYTES: RangeInclusive<usize> = 1..=6;
-const HEADER_BYTES: RangeInclusive<usize> = 1..=1_024;
-/// Seconds.
-const MAX_AGE_S: RangeInclusive<u32> = 0..=86_400;

@@ -95,9 +95,9 @@ fn after<'a>(update: &'a OperationUpdate, known: Option<Standing<'a>>) -> Standi
     Standing {
         operation_type: update.operation_type,
         status,
-        name: update.name.as_deref().or(known.and_then(|known| known.name)),
-        sub_type: update.sub_type.as_deref().or(known.and_then(|known| known.sub_type)),
-        parent: update.parent_id.as_deref().or(known.and_then(|known| known.parent)),
+        name: update.name.as_deref().or_else(|| known.and_then(|known| known.name)),
+        sub_type: update.sub_type.as_deref().or_else(|| known.and_then(|known| known.sub_type)),
+        parent: update.parent_id.as_deref().or_else(|| known.and_then(|known| known.parent)),
     }
 }
 
