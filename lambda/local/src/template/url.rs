@@ -39,8 +39,7 @@ pub(super) fn read_resource(
         return Err(evaluator.found.mistake(resource.place, format!("`{}` has no `{TARGET}`", resource.id)));
     };
     if let Some((place, alias)) = qualifier {
-        let message =
-            format!("`{}` is for `{alias}`, and only `$LATEST` is here", resource.id);
+        let message = format!("`{}` is for `{alias}`, and only `$LATEST` is here", resource.id);
         evaluator.found.note(place, message);
         return Ok(());
     }
