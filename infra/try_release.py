@@ -49,7 +49,8 @@ def main():
             for one in (program, bootstrap):
                 said = subprocess.run([*run, one, "--version"], check=True, capture_output=True, text=True).stdout
                 expect(f"version of {one.name} for {machine}", said, f"stayput {version}\n")
-            urls = start(running, [*run, program, "serve", *service.config, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+            own = ["--data-dir", pathlib.Path(work) / machine / "data", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
+            urls = start(running, [*run, program, "serve", *service.config, *own])
             check_call(urls["gateway"], f"serve for {machine}")
             subprocess.run([*run, program, "health", "--admin", urls["admin"]], check=True, stdout=subprocess.DEVNULL)
             print(f"{machine}: static, runs{' by qemu' if emulator else ''}, takes calls")
