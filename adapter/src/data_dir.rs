@@ -8,6 +8,7 @@ use std::{
 };
 
 use event_queue::{EventQueue, Limits, OpenError};
+use lambda_local::ExecutionStore;
 use stayput_core::{
     Credential,
     token::{self, SealingKeys},
@@ -70,6 +71,14 @@ impl DataDir {
     /// Where the embedded Lambda keeps what is deployed into it.
     pub fn deployments(&self) -> PathBuf {
         self.path.join(DEPLOYMENTS)
+    }
+
+    /// Where the embedded Lambda keeps durable executions.
+    ///
+    /// # Errors
+    /// It is in use, or of a later version, or cannot be read.
+    pub fn executions(&self) -> io::Result<ExecutionStore> {
+        ExecutionStore::open(&self.path.join(EXECUTIONS))
     }
 
     /// The dev key: the one from the last time, or a new one.
@@ -153,6 +162,7 @@ fn read_text(path: &Path) -> io::Result<String> {
 }
 
 const EVENTS: &str = "events.db";
+const EXECUTIONS: &str = "executions.db";
 const DEPLOYMENTS: &str = "lambda";
 const LOCK: &str = "lock";
 const DEV_KEY: &str = "dev-key";

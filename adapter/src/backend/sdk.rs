@@ -141,6 +141,7 @@ fn reply(output: InvokeOutput) -> Reply {
     let head = InvokeReply {
         request_id: value(output.request_id()),
         executed_version: value(output.executed_version()),
+        durable_execution_arn: value(output.durable_execution_arn()),
         function_error: value(output.function_error()),
         log_result: value(output.log_result()),
         ..InvokeReply::new(status.unwrap_or(StatusCode::BAD_GATEWAY))

@@ -134,7 +134,8 @@ async fn run(
         Station::start(&config.gateway, rules, sealing_keys.clone(), admin_port, Some(View::Here(events)))?;
     let metrics = &station.telemetry.metrics;
     let watch = Watch { timelines: timelines.clone(), figures: metrics.events.clone() };
-    let embedding = embedding.keeping(store.clone()).deploying_into(data_dir.deployments());
+    let embedding = embedding.keeping(store.clone()).executing(data_dir.executions()?);
+    let embedding = embedding.deploying_into(data_dir.deployments());
     let embedding = embedding.watched_by(Arc::new(watch)).telling(callbacks::QUEUE_ARN);
     #[cfg(feature = "aws")]
     let embedding = embedding.sending_on(&config.lambda, &config.aws, &[callbacks::QUEUE]).await?;

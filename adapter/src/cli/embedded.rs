@@ -10,7 +10,7 @@ use std::{
 
 use event_queue::EventQueue;
 use lambda_local::{
-    Deployments, LocalLambda, LogSink, Observer, Settings, Signatures,
+    Deployments, ExecutionStore, LocalLambda, LogSink, Observer, Settings, Signatures,
     languages::{self, Tools},
     rust_build::BuildMode,
     template::Template,
@@ -42,6 +42,7 @@ pub(super) struct Embedding {
     concurrency: u32,
     wait_scale: f64,
     events: Option<EventQueue>,
+    executions: Option<ExecutionStore>,
     deployments: Option<path::PathBuf>,
     observer: Option<Arc<dyn Observer>>,
     destination: Option<&'static str>,
@@ -82,6 +83,7 @@ impl Embedding {
             concurrency: config.lambda.concurrency.get(),
             wait_scale: config.lambda.wait_scale.factor(),
             events: None,
+            executions: None,
             deployments: None,
             observer: None,
             destination: None,
@@ -98,6 +100,11 @@ impl Embedding {
     /// Where asynchronous events are kept; without this, none are taken.
     pub(super) fn keeping(self, events: EventQueue) -> Self {
         Self { events: Some(events), ..self }
+    }
+
+    /// Where durable executions are kept; without this, no durable function is called.
+    pub(super) fn executing(self, executions: ExecutionStore) -> Self {
+        Self { executions: Some(executions), ..self }
     }
 
     /// Where functions are kept that calls deploy; without this, none are taken.
@@ -171,6 +178,7 @@ impl Embedding {
             path: self.tools.search_path.clone(),
             signatures: self.signatures,
             events: self.events,
+            executions: self.executions,
             wait_scale: self.wait_scale,
             observer: self.observer,
             destination: self.destination.map(str::to_owned),

@@ -74,7 +74,10 @@ async fn run(
     let mut signals = Signals::listen()?;
     let embedding = Embedding::prepare(config, "--listen").await?.asking_for(signatures);
     let data_dir = DataDir::open(&config.gateway.data_dir)?;
-    let embedding = embedding.keeping(data_dir.events()?).deploying_into(data_dir.deployments());
+    let embedding = embedding
+        .keeping(data_dir.events()?)
+        .executing(data_dir.executions()?)
+        .deploying_into(data_dir.deployments());
     #[cfg(feature = "aws")]
     let embedding = embedding.sending_on(&config.lambda, &config.aws, &[]).await?;
     let url = embedding.url().to_owned();

@@ -121,6 +121,19 @@ pub struct Effects {
     pub children: Vec<Child>,
 }
 
+impl Effects {
+    /// One transition after another.
+    #[must_use]
+    pub fn then(mut self, next: Self) -> Self {
+        self.operations.extend(
+            next.operations.into_iter().filter(|at| !self.operations.contains(at)).collect::<Vec<_>>(),
+        );
+        self.events.extend(next.events);
+        self.children.extend(next.children);
+        self
+    }
+}
+
 /// A function that another one invokes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Child {
@@ -227,6 +240,11 @@ impl Execution {
 
     pub fn is_paused(&self) -> bool {
         self.is_paused
+    }
+
+    /// Whether an invocation has begun and not ended.
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
     }
 
     /// Lambda's word for how it stands.

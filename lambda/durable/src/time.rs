@@ -25,7 +25,8 @@ impl Moment {
         Self(self.0.saturating_add(ms))
     }
 
-    pub(crate) fn write(self, notation: Notation) -> Value {
+    /// As JSON.
+    pub fn write(self, notation: Notation) -> Value {
         match notation {
             Notation::Milliseconds => self.0.into(),
             // Three decimals are exact enough for a few thousand years.

@@ -10,6 +10,8 @@ mod code;
 mod concurrency;
 mod create;
 mod event_config;
+mod execution_callbacks;
+mod executions;
 mod functions;
 mod invoke_async;
 mod page;
@@ -21,6 +23,8 @@ mod tags;
 mod urls;
 mod versions;
 mod view;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header::CONTENT_TYPE, request};
@@ -34,7 +38,8 @@ pub(crate) use invoke_async::decode as invoke_async;
 use page::page;
 
 use crate::{
-    deploy::Deployments, events::config::Configs, functions::Functions, run::Runner, settings::Settings,
+    deploy::Deployments, events::config::Configs, executions::Executions, functions::Functions, run::Runner,
+    settings::Settings,
 };
 
 /// A call whose route is known, and nothing else.
@@ -44,6 +49,8 @@ pub(crate) enum Call {
     Alias(aliases::Call),
     Concurrency(concurrency::Call),
     EventConfig(event_config::Call),
+    Execution(executions::Call),
+    ExecutionCallback(execution_callbacks::Call),
     Function(functions::Call),
     Policy(policy::Call),
     Recursion(recursion::Call),
@@ -60,6 +67,8 @@ pub(crate) struct House<'a> {
     pub(crate) runner: &'a Runner,
     /// `None`: nothing can be deployed.
     pub(crate) deployments: Option<&'a Deployments>,
+    /// `None`: no function is durable here.
+    pub(crate) executions: Option<&'a Arc<Executions>>,
 }
 
 /// What a request is for, as far as its head says.
@@ -84,6 +93,8 @@ impl Call {
         }
         None.or_else(|| event_config::Call::route(head).map(Self::EventConfig))
             .or_else(|| recursion::Call::route(head).map(Self::Recursion))
+            .or_else(|| executions::Call::route(route).map(Self::Execution))
+            .or_else(|| execution_callbacks::Call::route(route).map(Self::ExecutionCallback))
             .or_else(|| functions::Call::route(route).map(Self::Function))
             .or_else(|| versions::Call::route(route).map(Self::Version))
             .or_else(|| aliases::Call::route(route).map(Self::Alias))
@@ -102,6 +113,8 @@ impl Call {
             Self::Alias(call) => call.answer(body, house).await,
             Self::Concurrency(call) => call.answer(body, house).await,
             Self::EventConfig(call) => call.answer(body, house).await,
+            Self::Execution(call) => call.answer(body, house).await,
+            Self::ExecutionCallback(call) => call.answer(body, house).await,
             Self::Function(call) => call.answer(body, house).await,
             Self::Policy(call) => call.answer(body, house).await,
             Self::Recursion(call) => call.answer(body, house).await,
@@ -123,6 +136,12 @@ impl<'a> House<'a> {
     }
 
     /// # Errors
+    /// There is no place for executions.
+    fn executions(self) -> Result<&'a Arc<Executions>, ApiError> {
+        self.executions.ok_or_else(executions_unavailable)
+    }
+
+    /// # Errors
     /// There is no place for what is deployed.
     fn deployments(self) -> Result<&'a Deployments, ApiError> {
         self.deployments.ok_or_else(|| {
@@ -131,6 +150,12 @@ impl<'a> House<'a> {
             ApiError::new(ErrorCode::InvalidParameterValue, text)
         })
     }
+}
+
+/// For a service that keeps no executions.
+pub(crate) fn executions_unavailable() -> ApiError {
+    let text = "This local Lambda was started without a place for durable executions.";
+    ApiError::new(ErrorCode::InvalidParameterValue, text)
 }
 
 /// The label between the two, if there is one, still encoded.

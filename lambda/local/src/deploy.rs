@@ -328,6 +328,7 @@ impl Template {
             variables: Some(function.variables.clone()).filter(|all| !all.is_empty()),
             architecture: here().unwrap_or(machine::X86_64).to_owned(),
             dead_letter: function.events.dead_letter.clone(),
+            durable: function.durable,
             ..Configuration::new()
         };
         let code = StoredCode { sha256: String::new(), bytes: 0, folder: String::new() };

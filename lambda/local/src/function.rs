@@ -1,5 +1,6 @@
 //! One function, as the service runs it.
 
+mod durable;
 mod url;
 mod version;
 
@@ -7,6 +8,7 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+pub use durable::DurableConfig;
 pub use url::{Cors, FunctionUrl, InvokeMode, UrlAuth};
 pub(crate) use version::Folder;
 pub use version::{Code, Version};
@@ -34,6 +36,8 @@ pub struct Function {
     pub url: Option<FunctionUrl>,
     pub version: Version,
     pub code: Code,
+    /// `None`: a call of it is one invocation.
+    pub durable: Option<DurableConfig>,
 }
 
 /// A process to start for each execution environment.

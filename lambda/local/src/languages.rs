@@ -88,6 +88,7 @@ pub async fn prepare(functions: Vec<TemplateFunction>, tools: &Tools, mode: Buil
             reserved_concurrency,
             events,
             url,
+            durable,
             ..
         } = function;
         let (runtime, handler) = (source.runtime, source.handler);
@@ -104,6 +105,7 @@ pub async fn prepare(functions: Vec<TemplateFunction>, tools: &Tools, mode: Buil
             url,
             version: Version::Latest,
             code: Code::default(),
+            durable,
         });
     }
     ready

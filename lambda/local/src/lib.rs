@@ -13,6 +13,7 @@ mod deploy;
 mod environment;
 mod event_stream;
 pub mod events;
+mod executions;
 mod front;
 pub mod function;
 mod functions;
@@ -31,6 +32,7 @@ pub mod url;
 pub mod warden;
 
 pub use deploy::Deployments;
+pub use executions::store::ExecutionStore;
 pub use function::{Function, Program};
 pub use logs::LogSink;
 pub use observer::{Observer, Step};

@@ -18,6 +18,7 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
+    answer::{Answer, Failure, Reply},
     api::{self, House},
     deploy::Deployments,
     environment::{Call, LAMBDA_RUNTIME_COGNITO_IDENTITY, id_header},
@@ -29,8 +30,9 @@ use crate::{
         inbox,
         worker::Worker,
     },
+    executions::{self, Executions, start::Start},
     front,
-    function::{EventInvokeConfig, Function, RecursiveLoop, Version},
+    function::{DurableConfig, EventInvokeConfig, Function, RecursiveLoop, Version},
     functions::Functions,
     invoke::{self, Kind},
     logs::LogSink,
@@ -50,6 +52,7 @@ pub struct LocalLambda {
     configs: Arc<Configs>,
     events: Option<Events>,
     deployments: Option<Arc<Deployments>>,
+    executions: Option<Durable>,
     verifier: Option<Arc<Verifier>>,
     /// Places for requests that bring an archive.
     pub(crate) uploads: Arc<Semaphore>,
@@ -60,6 +63,14 @@ pub struct LocalLambda {
 struct Events {
     queue: EventQueue,
     /// Closed when the worker has ended.
+    worker: watch::Receiver<()>,
+}
+
+/// Where executions are kept, and whoever looks after them.
+#[derive(Clone, Debug)]
+struct Durable {
+    executions: Arc<Executions>,
+    /// Closed when nothing is left to be done.
     worker: watch::Receiver<()>,
 }
 
@@ -80,6 +91,7 @@ impl LocalLambda {
         settings.check().map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
         let queue = settings.events.take();
         let deployments = settings.deployments.take();
+        let executions = settings.executions.take();
         let (deployed, qualified) = match &deployments {
             Some(deployments) => (deployments.own_functions(), deployments.qualified()),
             None => (Vec::new(), Vec::new()),
@@ -102,11 +114,16 @@ impl LocalLambda {
             let worker = Worker { queue: queue.clone(), runner, configs }.start();
             Events { queue, worker }
         });
+        let executions = executions.map(|store| {
+            let (executions, worker) = Executions::begin(store, runner.clone());
+            Durable { executions, worker }
+        });
         Ok(Self {
             runner,
             configs,
             events,
             deployments,
+            executions,
             verifier,
             uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
         })
@@ -178,6 +195,9 @@ impl LocalLambda {
             // It says nothing and ends.
             let _ = worker.clone().changed().await;
         }
+        if let Some(Durable { worker, .. }) = &self.executions {
+            let _ = worker.clone().changed().await;
+        }
     }
 
     /// Returns when the warden is gone, and with it every function: no call can run any more.
@@ -223,12 +243,17 @@ impl LocalLambda {
                 // Events have none, and what is there is not looked at.
                 Kind::Event | Kind::InvokeAsync => None,
             };
+            if !is_handed_on(&head.headers) {
+                self.check_durable(at, &invoke)?;
+            }
             Ok((at, client_context))
         };
         match admit() {
             Ok((at, client_context)) => {
                 let cognito_identity = cognito_identity(&head.headers);
-                let invocation = Invocation { at, kind, client_context, cognito_identity, invoke };
+                let is_handed_on = is_handed_on(&head.headers);
+                let invocation =
+                    Invocation { at, kind, client_context, cognito_identity, is_handed_on, invoke };
                 Ok(Admitted { request_id, wanted: Wanted::Invoke(Box::new(invocation)) })
             }
             Err(error) => Err(Refused { error, request_id }),
@@ -251,8 +276,9 @@ impl LocalLambda {
         body: &[u8],
         request_id: Uuid,
     ) -> Result<Response<Body>, ApiError> {
-        let Self { runner, configs, deployments, .. } = self;
-        let house = House { configs, runner, deployments: deployments.as_deref() };
+        let Self { runner, configs, deployments, executions, .. } = self;
+        let executions = executions.as_ref().map(|durable| &durable.executions);
+        let house = House { configs, runner, deployments: deployments.as_deref(), executions };
         let mut response = call.answer(body, house).await?;
         response.headers_mut().insert(X_AMZN_REQUEST_ID, id_header(request_id));
         Ok(response.map(Body::from))
@@ -265,6 +291,12 @@ impl LocalLambda {
         request_id: Uuid,
     ) -> Result<Response<Body>, ApiError> {
         let payload = invoke::check_payload(payload, invocation.kind)?;
+        let function = self.runner.functions.get(invocation.at);
+        if let (Some(config), false) = (function.durable, invocation.is_handed_on)
+            && invocation.invoke.invocation_type != InvocationType::DryRun
+        {
+            return self.begin_execution(invocation, &function, config, payload, request_id).await;
+        }
         match invocation.invoke.invocation_type {
             InvocationType::RequestResponse => self.run_and_wait(invocation, payload, request_id).await,
             InvocationType::Event => self.accept(&invocation, payload, request_id).await,
@@ -307,6 +339,78 @@ impl LocalLambda {
             }
             Operation::InvokeWithResponseStream => {
                 let (first, rest) = self.runner.run_in_pieces(at, call).await?;
+                Body::event_stream(EventStream::new(first, rest))
+            }
+        };
+        Ok(Response::from_parts(head.encode(invoke.operation), body))
+    }
+
+    /// What a call of a durable function must be.
+    ///
+    /// # Errors
+    /// It is refused. Sources: `reference/lambda-service.md` 6.2 and `reference/durable.md` 4.7.
+    fn check_durable(&self, at: usize, invoke: &Invoke) -> Result<(), ApiError> {
+        let Some(config) = self.runner.functions.get(at).durable else { return Ok(()) };
+        if invoke.effective_qualifier().is_none() {
+            return Err(executions::unqualified());
+        }
+        if invoke.invocation_type == InvocationType::RequestResponse && !config.can_be_awaited() {
+            let text = "You cannot synchronously invoke a durable function with an executionTimeout greater than 15 minutes.";
+            return Err(ApiError::new(ErrorCode::InvalidParameterValue, text));
+        }
+        Ok(())
+    }
+
+    /// A call of a durable function starts an execution. Whoever waits for it waits for all of it.
+    async fn begin_execution(
+        &self,
+        invocation: Invocation,
+        function: &Function,
+        config: DurableConfig,
+        payload: Bytes,
+        request_id: Uuid,
+    ) -> Result<Response<Body>, ApiError> {
+        let Some(Durable { executions, .. }) = &self.executions else {
+            return Err(api::executions_unavailable());
+        };
+        let Invocation { kind, invoke, .. } = invocation;
+        let traces = self.traces(&function.name, given_trace(&invoke), request_id)?;
+        let start = Start {
+            function: function.name.clone(),
+            version: function.version,
+            qualifier: invoke.effective_qualifier().map_or(Qualifier::LATEST, Qualifier::as_str).to_owned(),
+            config,
+            name: invoke.durable_execution_name,
+            input: String::from_utf8_lossy(&payload).into_owned(),
+            trace: traces.function.to_str().unwrap_or_default().to_owned(),
+            request_id: request_id.to_string(),
+            parent: None,
+        };
+        let about = executions.start(start).await?;
+        let arn = about.arn(&self.runner.driver.settings);
+        let head = InvokeReply {
+            request_id: Some(id_header(request_id)),
+            trace: Some(traces.caller),
+            durable_execution_arn: HeaderValue::try_from(arn).ok(),
+            ..InvokeReply::new(invoke.invocation_type.success())
+        };
+        if kind != Kind::Synchronous {
+            return Ok(Response::from_parts(head.encode(invoke.operation), Body::from(Bytes::new())));
+        }
+        let end = executions.end_of(&about.id).await.map_err(|failure| ApiError::service(&failure))?;
+        let (payload, failed) = executions::answer(&about, end);
+        let head = InvokeReply {
+            executed_version: Some(version_header(function.version)),
+            function_error: failed.then_some(InvokeReply::UNHANDLED),
+            ..head
+        };
+        let body = match invoke.operation {
+            Operation::Invoke => Body::from(payload),
+            Operation::InvokeWithResponseStream => {
+                let (reply, mut rest) = Reply::in_pieces();
+                let failure = failed.then(|| Failure::posted(&payload, None));
+                reply.end(Answer { payload, failure, log_result: None });
+                let first = rest.next().await.map_err(ApiError::service)?;
                 Body::event_stream(EventStream::new(first, rest))
             }
         };
@@ -380,6 +484,8 @@ struct Invocation {
     invoke: Invoke,
     client_context: Option<HeaderValue>,
     cognito_identity: Option<HeaderValue>,
+    /// One invocation of a durable function, whose execution somebody else keeps.
+    is_handed_on: bool,
 }
 
 /// A request that goes no further.
@@ -416,7 +522,7 @@ fn given_trace(invoke: &Invoke) -> Option<&str> {
 fn unknown_operation() -> ApiError {
     let name = "UnknownOperationException".to_owned();
     let text = "This local Lambda answers the calls that invoke functions and those that deploy and configure them, and nothing else: \
-                no layers, event source mappings, provisioned concurrency or durable executions.";
+                no layers, event source mappings or provisioned concurrency.";
     ApiError::new(ErrorCode::Other { name, status: StatusCode::NOT_FOUND }, text)
 }
 
@@ -425,6 +531,11 @@ fn version_header(version: Version) -> HeaderValue {
         Version::Latest => HeaderValue::from_static(Qualifier::LATEST),
         Version::Published(number) => HeaderValue::from(number),
     }
+}
+
+/// AWS's own runner for durable functions calls Lambda so, to have one invocation run. Source: `reference/durable.md` 4.1.
+fn is_handed_on(headers: &HeaderMap) -> bool {
+    headers.get("x-dex-handler-invoke").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
 }
 
 fn cognito_identity(headers: &HeaderMap) -> Option<HeaderValue> {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     deploy::Deployments,
+    executions::store::ExecutionStore,
     observer::{Observer, Step},
 };
 
@@ -44,6 +45,8 @@ pub struct Settings {
     /// The ARN that is told how an event has ended, well or badly, where its function's configuration names none for that.
     /// Default: nobody is told.
     pub destination: Option<String>,
+    /// Where durable executions are kept. Default: nowhere, and durable functions are not called.
+    pub executions: Option<ExecutionStore>,
     /// Where functions are kept that calls deploy. Default: nowhere, and such calls are refused.
     pub deployments: Option<Arc<Deployments>>,
     /// Who watches calls. Default: nobody.
@@ -116,6 +119,7 @@ impl Default for Settings {
             events: None,
             wait_scale: 1.0,
             destination: None,
+            executions: None,
             deployments: None,
             observer: None,
         }

@@ -10,6 +10,7 @@
 mod asynchronous;
 mod conditions;
 mod document;
+mod durable;
 mod evaluator;
 mod findings;
 mod function;
@@ -34,7 +35,7 @@ use std::{
 
 pub use findings::{Mistake, Mistakes, Note, Place};
 
-use crate::function::{FunctionEvents, FunctionUrl, Unavailable};
+use crate::function::{DurableConfig, FunctionEvents, FunctionUrl, Unavailable};
 pub(crate) use limits::{HANDLER_BYTES, is_reserved_variable, is_variable_name};
 
 use document::{Document, Kind};
@@ -68,6 +69,8 @@ pub struct TemplateFunction {
     pub events: FunctionEvents,
     /// `FunctionUrlConfig`, or the `AWS::Lambda::Url` that names it.
     pub url: Option<FunctionUrl>,
+    /// `DurableConfig`.
+    pub durable: Option<DurableConfig>,
     pub source: Source,
 }
 

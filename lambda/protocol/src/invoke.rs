@@ -32,6 +32,8 @@ pub struct Invoke {
     pub trace: Option<HeaderValue>,
     /// The caller's own id for this request.
     pub request_id: Option<Uuid>,
+    /// What a durable execution is to be called: 1 to 64 of `A-Z a-z 0-9 - _`. Of other functions, nothing.
+    pub durable_execution_name: Option<String>,
 }
 
 impl Invoke {
@@ -46,6 +48,7 @@ impl Invoke {
             client_context: None,
             trace: None,
             request_id: None,
+            durable_execution_name: None,
         }
     }
 
@@ -68,6 +71,10 @@ impl Invoke {
         if let Some(id) = self.request_id {
             let id = HeaderValue::from_str(&id.to_string()).expect("a UUID is ASCII");
             headers.insert(X_AMZN_REQUEST_ID, id);
+        }
+        if let Some(name) = &self.durable_execution_name {
+            // What is no name is not sent as one.
+            headers.extend(HeaderValue::from_str(name).ok().map(|name| (X_AMZ_DURABLE_EXECUTION_NAME, name)));
         }
         head
     }
@@ -225,6 +232,8 @@ pub struct InvokeReply {
     /// Base64 of the last 4,096 bytes of the invocation's log.
     pub log_result: Option<HeaderValue>,
     pub trace: Option<HeaderValue>,
+    /// The execution that the call has started, or found.
+    pub durable_execution_arn: Option<HeaderValue>,
 }
 
 impl InvokeReply {
@@ -240,6 +249,7 @@ impl InvokeReply {
             function_error: None,
             log_result: None,
             trace: None,
+            durable_execution_arn: None,
         }
     }
 
@@ -259,6 +269,7 @@ impl InvokeReply {
             (X_AMZ_FUNCTION_ERROR, &self.function_error),
             (X_AMZ_LOG_RESULT, &self.log_result),
             (X_AMZN_TRACE_ID, &self.trace),
+            (X_AMZ_DURABLE_EXECUTION_ARN, &self.durable_execution_arn),
         ];
         for (name, value) in ours {
             if let Some(value) = value {
@@ -278,6 +289,7 @@ impl InvokeReply {
             function_error: value(X_AMZ_FUNCTION_ERROR),
             log_result: value(X_AMZ_LOG_RESULT),
             trace: value(X_AMZN_TRACE_ID),
+            durable_execution_arn: value(X_AMZ_DURABLE_EXECUTION_ARN),
         })
     }
 }
@@ -290,6 +302,8 @@ pub const X_AMZN_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-reques
 pub const X_AMZ_EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
 pub const X_AMZ_FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
 pub const X_AMZ_LOG_RESULT: HeaderName = HeaderName::from_static("x-amz-log-result");
+pub const X_AMZ_DURABLE_EXECUTION_NAME: HeaderName = HeaderName::from_static("x-amz-durable-execution-name");
+pub const X_AMZ_DURABLE_EXECUTION_ARN: HeaderName = HeaderName::from_static("x-amz-durable-execution-arn");
 const X_AMZN_REMAPPED_CONTENT_LENGTH: HeaderName = HeaderName::from_static("x-amzn-remapped-content-length");
 /// How `cargo lambda invoke` without `--remote` sends the client context: the JSON itself.
 const LAMBDA_RUNTIME_CLIENT_CONTEXT: HeaderName = HeaderName::from_static("lambda-runtime-client-context");
@@ -318,6 +332,12 @@ fn read(operation: Operation, label: &str, query: &str, headers: &HeaderMap) -> 
     };
     let invocation_type = word(&X_AMZ_INVOCATION_TYPE, "invocationType", operation.invocation_types());
     let log_type = word(&X_AMZ_LOG_TYPE, "logType", "None, Tail");
+    let durable_execution_name = headers
+        .get(X_AMZ_DURABLE_EXECUTION_NAME)
+        .map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
+    if let Some(name) = durable_execution_name.as_deref() {
+        violations.extend(durable_execution_name_violations(name));
+    }
     let (Ok(function), Ok(qualifier), []) = (function, qualifier, &violations[..]) else {
         return Err(validation::error(&violations));
     };
@@ -335,7 +355,21 @@ fn read(operation: Operation, label: &str, query: &str, headers: &HeaderMap) -> 
         client_context: client_context(headers)?,
         trace: headers.get(X_AMZN_TRACE_ID).cloned(),
         request_id: request_id(headers)?,
+        durable_execution_name,
     })
+}
+
+/// Source: service model, `DurableExecutionName`.
+fn durable_execution_name_violations(name: &str) -> Vec<Violation> {
+    const FIELD: &str = "durableExecutionName";
+    let mut violations = Vec::new();
+    if name.len() > DURABLE_EXECUTION_NAME_BYTES {
+        violations.push(Violation::too_long(name, FIELD, DURABLE_EXECUTION_NAME_BYTES));
+    }
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
+        violations.push(Violation::pattern(name, FIELD, "[a-zA-Z0-9-_]+"));
+    }
+    violations
 }
 
 fn qualifier_of(query: &str) -> Option<String> {
@@ -370,6 +404,9 @@ fn request_id(headers: &HeaderMap) -> Result<Option<Uuid>, ApiError> {
         )),
     }
 }
+
+/// Source: service model, `DurableExecutionName`.
+const DURABLE_EXECUTION_NAME_BYTES: usize = 64;
 
 const HYPHENATED_UUID_BYTES: usize = 36;
 

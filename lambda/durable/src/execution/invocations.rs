@@ -30,6 +30,8 @@ pub enum InvocationEnd {
     FunctionGone(ErrorObject),
     /// It was cut off, by nobody's fault: the host went down with it.
     Lost,
+    /// There was no place for it. It may be asked for again then.
+    NotRun { again: Moment },
 }
 
 /// Part of the operations.
@@ -78,17 +80,22 @@ impl Execution {
         let mut effects = Effects::default();
         let Some(running) = self.running.take() else { return effects };
         self.last = None;
-        if end == InvocationEnd::Lost {
+        let again = match end {
+            InvocationEnd::Lost => Some(now),
+            InvocationEnd::NotRun { again } => Some(again),
+            InvocationEnd::Answered(_) | InvocationEnd::Failed(_) | InvocationEnd::FunctionGone(_) => None,
+        };
+        if again.is_some() {
             // As if it had not been: nobody knows what it did besides its checkpoints.
             match self.recorded.take() {
                 Some(recorded) => self.finish(&mut effects, recorded, now),
-                None => self.wanted = self.end.is_none().then_some(now),
+                None => self.wanted = again.filter(|_| self.end.is_none()),
             }
             return effects;
         }
         let died = match &end {
             InvocationEnd::Failed(error) | InvocationEnd::FunctionGone(error) => Some(error.clone()),
-            InvocationEnd::Answered(_) | InvocationEnd::Lost => None,
+            InvocationEnd::Answered(_) | InvocationEnd::Lost | InvocationEnd::NotRun { .. } => None,
         };
         let mut details = wrapped(None, died.as_ref());
         details["StartTimestamp"] = running.began.write(Notation::Seconds);
@@ -126,7 +133,7 @@ impl Execution {
                     Ok(Output::Pending) => self.waits(&mut effects, now),
                 }
             }
-            InvocationEnd::Lost => {}
+            InvocationEnd::Lost | InvocationEnd::NotRun { .. } => {}
         }
         effects
     }

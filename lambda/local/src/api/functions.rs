@@ -186,6 +186,7 @@ impl Call {
         let write = |record: &mut Record| {
             let edition = latest_mut(record)?;
             check_revision(revision_id.as_deref(), edition.revision)?;
+            change.check_old(&edition.configuration)?;
             change.apply(&mut edition.configuration)?;
             if edition.code.folder.is_empty() {
                 edition.code = code;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{House, subject::arn};
 use crate::{
     deploy::record::{Edition, StoredCode},
-    function::Version,
+    function::{DurableConfig, Version},
     settings::Settings,
 };
 
@@ -69,6 +69,9 @@ impl<'a> View<'a> {
         if let Some(arn) = &configuration.dead_letter {
             members.insert("DeadLetterConfig".to_owned(), json!({ "TargetArn": arn }));
         }
+        if let Some(durable) = configuration.durable {
+            members.insert("DurableConfig".to_owned(), durable_config(durable));
+        }
         for (name, told) in &configuration.told {
             match (members.get_mut(name), told) {
                 (Some(Value::Object(ours)), Value::Object(theirs)) => ours.extend(theirs.clone()),
@@ -77,6 +80,12 @@ impl<'a> View<'a> {
         }
         all
     }
+}
+
+/// Source: service model, `DurableConfig`.
+pub(super) fn durable_config(config: DurableConfig) -> Value {
+    let DurableConfig { execution_timeout_s, retention_days } = config;
+    json!({ "ExecutionTimeout": execution_timeout_s, "RetentionPeriodInDays": retention_days })
 }
 
 /// The functions of the template have none of their own.

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    function::DurableConfig,
     languages::{
         Language,
         machine::{ARM64, X86_64},
@@ -38,6 +39,8 @@ pub(crate) struct Configuration {
     pub(crate) architecture: String,
     /// An ARN.
     pub(crate) dead_letter: Option<String>,
+    #[serde(default)]
+    pub(crate) durable: Option<DurableConfig>,
     /// What has no meaning on this machine, kept to be told again: by AWS's name.
     pub(crate) told: BTreeMap<String, Value>,
 }
@@ -65,12 +68,21 @@ pub(crate) struct Change {
     file_system_configs: Option<Value>,
     #[serde(rename = "KMSKeyArn")]
     kms_key_arn: Option<Value>,
+    durable_config: Option<ChangedDurable>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Environment {
     variables: BTreeMap<String, String>,
+}
+
+/// What is `None` stays as it is, or is Lambda's own.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ChangedDurable {
+    execution_timeout: Option<i64>,
+    retention_period_in_days: Option<i64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -92,6 +104,7 @@ impl Configuration {
             variables: None,
             architecture: X86_64.to_owned(),
             dead_letter: None,
+            durable: None,
             told: BTreeMap::new(),
         }
     }
@@ -115,6 +128,17 @@ impl Change {
             violations.push(Violation::missing("role"));
         }
         self.check(violations);
+    }
+
+    /// What only a new function may become.
+    ///
+    /// # Errors
+    /// It is to become durable, and was not made so.
+    pub(crate) fn check_old(&self, now: &Configuration) -> Result<(), ApiError> {
+        if self.durable_config.is_some() && now.durable.is_none() {
+            return Err(not_here("A function is durable from its creation on, or not at all."));
+        }
+        Ok(())
     }
 
     /// Every constraint of the model that it breaks.
@@ -141,6 +165,12 @@ impl Change {
         let (least, most) = (seconds(TIMEOUT_MIN), seconds(TIMEOUT_MAX));
         violations.extend(bounded(self.timeout, "timeout", least, most).err());
         violations.extend(bounded(self.memory_size, "memorySize", MEMORY_MIN_MB, MEMORY_MAX_MB).err());
+        if let Some(ChangedDurable { execution_timeout, retention_period_in_days }) = self.durable_config {
+            let (field, most) = ("durableConfig.executionTimeout", DurableConfig::EXECUTION_TIMEOUT_MAX_S);
+            violations.extend(bounded(execution_timeout, field, 1, most).err());
+            let (field, most) = ("durableConfig.retentionPeriodInDays", DurableConfig::RETENTION_MAX_DAYS);
+            violations.extend(bounded(retention_period_in_days, field, 1, most).err());
+        }
         for architecture in self.architectures.iter().flatten() {
             if ![X86_64, ARM64].contains(&&**architecture) {
                 let set = format!("Member must satisfy enum value set: [{X86_64}, {ARM64}]");
@@ -173,6 +203,17 @@ impl Change {
         text(self.architectures.and_then(|all| all.into_iter().next()), &mut to.architecture);
         if let Some(DeadLetterConfig { target_arn }) = self.dead_letter_config {
             to.dead_letter = target_arn.filter(|arn| !arn.is_empty());
+        }
+        if let Some(ChangedDurable { execution_timeout, retention_period_in_days }) = self.durable_config {
+            let number = |given: Option<i64>| given.and_then(|value| u64::try_from(value).ok());
+            let now = to.durable;
+            let execution_timeout_s = number(execution_timeout)
+                .or_else(|| now.map(|now| now.execution_timeout_s))
+                .ok_or_else(|| not_here("DurableConfig needs ExecutionTimeout, seconds."))?;
+            let retention_days = number(retention_period_in_days)
+                .or_else(|| now.map(|now| now.retention_days))
+                .unwrap_or(DurableConfig::RETENTION_DAYS);
+            to.durable = Some(DurableConfig { execution_timeout_s, retention_days });
         }
         let told = [
             ("VpcConfig", self.vpc_config),

@@ -36,5 +36,6 @@ pub(super) async fn function(
         url,
         version,
         code: Code::held(folder),
+        durable: configuration.durable,
     }
 }

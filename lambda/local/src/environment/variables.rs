@@ -130,6 +130,7 @@ mod tests {
             url: None,
             version: Version::default(),
             code: crate::function::Code::default(),
+            durable: None,
         };
         let settings = Settings { path: "/home/me/bin".into(), ..Settings::default() };
         let text = |text: OsString| text.into_string().unwrap();

@@ -19,6 +19,7 @@ fn function(name: &str) -> Function {
         url: None,
         version: Version::Latest,
         code: crate::function::Code::default(),
+        durable: None,
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 use super::{
     RustBuild, Source, TemplateFunction, asynchronous,
     document::{Kind, Resource},
+    durable,
     evaluator::Evaluator,
     findings::{Group, Place, Reported, did_you_mean},
     limits,
@@ -42,6 +43,8 @@ pub(super) fn read(
     let events = asynchronous::read(reader.evaluator, resource.id, &reader.properties);
     let config = reader.value(url::PROPERTY);
     let url = config.and_then(|node| node.map(|node| url::read(reader.evaluator, &node)).transpose());
+    let config = reader.value(durable::PROPERTY);
+    let durable = config.and_then(|node| node.map(|node| durable::read(reader.evaluator, &node)).transpose());
     Ok(TemplateFunction {
         logical_id: resource.id.to_owned(),
         place: resource.place,
@@ -52,6 +55,7 @@ pub(super) fn read(
         variables: variables?,
         events: events?,
         url: url?,
+        durable: durable?,
         source: source?,
     })
 }

@@ -67,6 +67,7 @@ fn acted_on(kind: Kind<'_>) -> &'static [&'static str] {
         Kind::ServerlessFunction => &[
             "CodeUri",
             "DeadLetterQueue",
+            "DurableConfig",
             "Environment",
             "EventInvokeConfig",
             "FunctionName",
@@ -84,6 +85,7 @@ fn acted_on(kind: Kind<'_>) -> &'static [&'static str] {
         Kind::LambdaFunction => &[
             "Code",
             "DeadLetterConfig",
+            "DurableConfig",
             "Environment",
             "FunctionName",
             "Handler",
@@ -108,7 +110,6 @@ fn noted(kind: Kind<'_>) -> &'static [&'static str] {
             "CapacityProviderConfig",
             "CodeSigningConfigArn",
             "DeploymentPreference",
-            "DurableConfig",
             "EphemeralStorage",
             "Events",
             "FileSystemConfigs",
@@ -130,7 +131,6 @@ fn noted(kind: Kind<'_>) -> &'static [&'static str] {
         Kind::LambdaFunction => &[
             "CapacityProviderConfig",
             "CodeSigningConfigArn",
-            "DurableConfig",
             "EphemeralStorage",
             "FileSystemConfigs",
             "FunctionScalingConfig",

@@ -274,6 +274,27 @@ Resources:
 }
 
 #[test]
+fn a_function_may_be_durable() {
+    let durable = |text: &str| only_function(&with_function(text)).durable.unwrap();
+    let config = durable("      DurableConfig: {ExecutionTimeout: 3600, RetentionPeriodInDays: 7}\n");
+    assert_eq!((config.execution_timeout_s, config.retention_days), (3_600, 7));
+    assert_eq!(durable("      DurableConfig: {ExecutionTimeout: 1}\n").retention_days, 14);
+}
+
+#[test]
+fn a_durable_function_keeps_lambdas_limits() {
+    for (config, expected) in [
+        ("{}", "`DurableConfig` needs `ExecutionTimeout`, seconds"),
+        ("{ExecutionTimeout: 0}", "`ExecutionTimeout` is a whole number from 1 to 31622400, not `0`"),
+        ("{ExecutionTimeout: 1, RetentionPeriodInDays: 91}", "a whole number from 1 to 90, not `91`"),
+        ("{ExecutionTimeOut: 1}", "unknown entry of `DurableConfig`"),
+    ] {
+        let mistakes = read(&with_function(&format!("      DurableConfig: {config}\n")), &[]).unwrap_err();
+        assert!(mistakes.to_string().contains(expected), "{mistakes}");
+    }
+}
+
+#[test]
 fn what_is_known_and_has_no_effect_here_is_noted() {
     let text = with_function(
         "      Policies: [x]

@@ -6,6 +6,7 @@
 mod calls;
 mod concurrency;
 mod deploying;
+mod durable;
 mod endings;
 mod events;
 mod log;

@@ -98,6 +98,7 @@ pub(crate) fn function(name: &str) -> Function {
         url: None,
         version: lambda_local::function::Version::Latest,
         code: lambda_local::function::Code::default(),
+        durable: None,
     }
 }
 

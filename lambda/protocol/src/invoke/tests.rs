@@ -202,12 +202,21 @@ proptest! {
         client_context in header(),
         trace in header(),
         request_id in prop::option::of(any::<u128>().prop_map(Uuid::from_u128)),
+        durable_execution_name in prop::option::of("[a-zA-Z0-9_-]{1,64}"),
     ) {
         let qualifier = qualifier.map(|text| Qualifier::parse(&text).unwrap());
         let function = FunctionRef::new(name);
         prop_assume!(operation == Operation::Invoke || invocation_type != InvocationType::Event);
         let invoke = Invoke {
-            operation, function, qualifier, invocation_type, log_type, client_context, trace, request_id,
+            operation,
+            function,
+            qualifier,
+            invocation_type,
+            log_type,
+            client_context,
+            trace,
+            request_id,
+            durable_execution_name,
         };
         prop_assert_eq!(Invoke::decode(&invoke.encode()), Some(Ok(invoke)));
     }
@@ -216,10 +225,18 @@ proptest! {
     fn a_reply_decodes_to_itself(
         status in prop::sample::select(vec![200_u16, 202, 204]),
         request_id in header(), executed_version in header(), function_error in header(),
-        log_result in header(), trace in header(),
+        log_result in header(), trace in header(), durable_execution_arn in header(),
     ) {
         let status = StatusCode::from_u16(status).unwrap();
-        let reply = InvokeReply { status, request_id, executed_version, function_error, log_result, trace };
+        let reply = InvokeReply {
+            status,
+            request_id,
+            executed_version,
+            function_error,
+            log_result,
+            trace,
+            durable_execution_arn,
+        };
         prop_assert_eq!(InvokeReply::decode(&reply.encode(Operation::Invoke)), Some(reply));
     }
 

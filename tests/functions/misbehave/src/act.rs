@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     env,
-    io::{self, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, TcpStream},
     num::NonZeroU16,
     process::{self, Command, Stdio},
@@ -91,6 +91,16 @@ impl Process {
                 test.write_all(b"b")?;
                 test.read_exact(&mut [0])?;
                 answer(&Value::Null)
+            }
+            Deed::Relay { port } => {
+                let mut test = BufReader::new(meet(port)?);
+                test.get_mut().write_all(&[&call.event[..], b"\n"].concat())?;
+                let mut line = String::new();
+                test.read_line(&mut line)?;
+                match line.trim_end() {
+                    "exit" => end(3),
+                    told => Done::Answer(told.as_bytes().to_vec()),
+                }
             }
             Deed::StayMet { port } => {
                 self.kept.push(meet(port)?);

@@ -23,6 +23,7 @@ pub(crate) enum Deed {
     Flow { port: u16, hears_early: Option<bool> },
     Probe { bad_mode: Option<bool> },
     Meet { port: u16 },
+    Relay { port: u16 },
     StayMet { port: u16 },
     NeverNext { port: u16 },
     AnswerAndExit,
@@ -38,7 +39,10 @@ impl Deed {
         let event: Value = serde_json::from_slice(event)?;
         // Of an HTTP request, its body says so.
         let body = event.get("body").and_then(Value::as_str).and_then(|body| serde_json::from_str(body).ok());
-        let orders = [Some(event), body].into_iter().flatten();
+        // Of an invocation of a durable execution, what that was started with.
+        let input = event.pointer("/InitialExecutionState/Operations/0/ExecutionDetails/InputPayload");
+        let input = input.and_then(Value::as_str).and_then(|input| serde_json::from_str(input).ok());
+        let orders = [Some(event), body, input].into_iter().flatten();
         orders
             .filter(|order: &Value| order.get("do").is_some())
             .map(Self::deserialize)

@@ -17,6 +17,7 @@
 //! | `{"do":"flow","port":1}` | streams what the test at that port says: see [`flow`]; `hears_early` tells the service so |
 //! | `{"do":"probe","bad_mode":true}` | asks for what it may not, answers with the replies; `bad_mode` fails the call |
 //! | `{"do":"meet","port":1}` | connects to the test at that port and answers when the test says a byte |
+//! | `{"do":"relay","port":1}` | tells the test at that port its event, a line, and answers with the line it is told; `exit` ends it |
 //! | `{"do":"stay-met","port":1}` | connects to the test for as long as this process lives |
 //! | `{"do":"never-next","port":1}` | answers, and asks for no further event until the test hangs up; then it ends |
 //! | `{"do":"answer-and-exit"}` | answers, and ends in the same moment |

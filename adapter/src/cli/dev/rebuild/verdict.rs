@@ -52,6 +52,7 @@ mod tests {
             url: None,
             version: lambda_local::function::Version::Latest,
             code: lambda_local::function::Code::default(),
+            durable: None,
         }
     }
 

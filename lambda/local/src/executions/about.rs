@@ -1,0 +1,122 @@
+//! What never changes of an execution, and how it is named.
+
+use lambda_durable::{ErrorObject, Moment, NewExecution};
+use lambda_protocol::function::FunctionArn;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    function::{DurableConfig, Version},
+    settings::Settings,
+};
+
+/// What is known of an execution from its beginning.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct About {
+    /// A UUID.
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) function: String,
+    /// Which goes on with it, whatever becomes of the qualifier.
+    pub(crate) version: Version,
+    /// As whoever started it named it.
+    pub(crate) qualifier: String,
+    pub(crate) config: DurableConfig,
+    /// `X-Amzn-Trace-Id` of its invocations.
+    pub(crate) trace: String,
+    /// Of the call that started it.
+    pub(crate) request_id: String,
+    /// Who waits for its end.
+    pub(crate) parent: Option<Parent>,
+}
+
+/// The operation of another execution that invoked this one.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Parent {
+    pub(crate) execution: String,
+    pub(crate) operation: String,
+}
+
+impl About {
+    /// Source: service model, `DurableExecutionArn`.
+    pub(crate) fn arn(&self, settings: &Settings) -> String {
+        let version = self.version.to_string();
+        format!("{}{SEPARATOR}{}/{}", self.function_arn(&version, settings), self.name, self.id)
+    }
+
+    /// With its version.
+    pub(crate) fn version_arn(&self, settings: &Settings) -> String {
+        self.function_arn(&self.version.to_string(), settings)
+    }
+
+    pub(crate) fn new_execution(&self, input: String, settings: &Settings) -> NewExecution {
+        let timeout_s = self.config.execution_timeout_s;
+        NewExecution { id: self.id.clone(), arn: self.arn(settings), input, timeout_s }
+    }
+
+    /// What an execution whose time was over tells whoever invoked it. Source: `reference/durable.md` 4.6.
+    pub(crate) fn timed_out(&self) -> ErrorObject {
+        let text = format!("CHAINED_INVOKE timed out after {} seconds.", self.config.execution_timeout_s);
+        ErrorObject::new("ChainedInvoke.Timeout", text)
+    }
+
+    /// When nothing of it has to be there any more.
+    pub(crate) fn kept_until(&self, end: Moment) -> Moment {
+        end.plus_seconds(self.config.retention_days * SECONDS_OF_A_DAY)
+    }
+
+    fn function_arn(&self, qualifier: &str, settings: &Settings) -> String {
+        let (region, account) = (&*settings.region, &*settings.account);
+        FunctionArn { region, account, name: &self.function, qualifier: Some(qualifier) }.to_string()
+    }
+}
+
+/// The id in an execution's ARN. `None`: it is none.
+pub(crate) fn id_of(arn: &str) -> Option<&str> {
+    let (function, execution) = arn.split_once(SEPARATOR)?;
+    let (name, id) = execution.split_once('/')?;
+    let is_plain = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    (function.starts_with("arn:") && is_plain(name) && is_plain(id)).then_some(id)
+}
+
+const SEPARATOR: &str = "/durable-execution/";
+
+const SECONDS_OF_A_DAY: u64 = 86_400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_executions_arn_says_its_id() {
+        let about = About {
+            id: "0b".to_owned(),
+            name: "order-7".to_owned(),
+            function: "shop".to_owned(),
+            version: Version::Latest,
+            qualifier: "$LATEST".to_owned(),
+            config: DurableConfig { execution_timeout_s: 60, retention_days: 14 },
+            trace: String::new(),
+            request_id: String::new(),
+            parent: None,
+        };
+        let arn = about.arn(&Settings::default());
+        let expected =
+            "arn:aws:lambda:us-east-1:000000000000:function:shop:$LATEST/durable-execution/order-7/0b";
+        assert_eq!(arn, expected);
+        assert_eq!(id_of(&arn), Some("0b"));
+    }
+
+    #[test]
+    fn other_texts_are_no_executions_arn() {
+        for text in [
+            "",
+            "arn:aws:lambda:us-east-1:1:function:f:1",
+            "x/durable-execution/a/b",
+            "arn:/durable-execution/a",
+        ] {
+            assert_eq!(id_of(text), None, "{text}");
+        }
+    }
+}

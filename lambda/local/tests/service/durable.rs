@@ -1,0 +1,7 @@
+//! Durable executions: the tests play the functions, whose processes hand on what they are told (`{"do":"relay"}`).
+
+mod chained;
+mod lifecycle;
+mod playing;
+mod reading;
+mod restarts;

@@ -1,0 +1,198 @@
+//! From a call to the end of its execution.
+
+use http::{Method, StatusCode};
+use serde_json::json;
+
+use super::playing::{Stage, durable, path};
+use crate::running::{UNHANDLED, header, outcome};
+
+#[tokio::test]
+async fn who_calls_waits_for_the_whole_execution() {
+    let stage = Stage::with(vec![durable("f")]).await;
+    let function = async {
+        let mut first = stage.invocation().await;
+        let updates = json!([
+            {"Id": "s", "Type": "STEP", "Action": "SUCCEED", "Payload": "4", "Name": "pick"},
+            {"Id": "c", "Type": "CALLBACK", "Action": "START"},
+        ]);
+        let news = first.checkpoint(&stage, updates).await;
+        assert_eq!(
+            (&news[0]["Status"], &news[0]["StepDetails"]["Result"]),
+            (&json!("SUCCEEDED"), &json!("4"))
+        );
+        let callback = news[1]["CallbackDetails"]["CallbackId"].as_str().unwrap().to_owned();
+        let arn = first.arn().to_owned();
+        first.wait().await;
+        stage.seen(&arn, "InvocationCompleted").await;
+        let target =
+            format!("/2025-12-01/durable-execution-callbacks/{}/succeed", callback.replace('=', "%3D"));
+        stage.told(Method::POST, &target, "\"yes\"").await;
+        let second = stage.invocation().await;
+        assert_eq!(second.operations()[0]["StepDetails"]["Result"], "4");
+        assert_eq!(second.operations()[1]["CallbackDetails"]["Result"], "\"yes\"");
+        assert_eq!(second.envelope["UpdatedOperationIds"], json!(["c"]));
+        second.succeed(&json!({"sum": 4})).await;
+    };
+    let input = stage.input();
+    let (answer, ()) = tokio::join!(stage.running.invoke("f:$LATEST", &input), function);
+    assert_eq!(outcome(&answer), (json!({"sum": 4}), None));
+    assert_eq!(header(&answer, "x-amz-executed-version"), Some("$LATEST"));
+    let arn = header(&answer, "x-amz-durable-execution-arn").unwrap();
+    let execution = stage.execution(arn).await;
+    assert_eq!(execution["Status"], "SUCCEEDED");
+    assert_eq!(execution["InputPayload"], stage.input());
+    assert_eq!(execution["DurableConfig"], json!({"ExecutionTimeout": 600, "RetentionPeriodInDays": 1}));
+    let expected = [
+        "ExecutionStarted",
+        "StepStarted",
+        "StepSucceeded",
+        "CallbackStarted",
+        "InvocationCompleted",
+        "CallbackSucceeded",
+        "InvocationCompleted",
+        "ExecutionSucceeded",
+    ];
+    assert_eq!(stage.history(arn).await, expected);
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn an_execution_that_fails_is_a_function_error() {
+    let stage = Stage::with(vec![durable("f")]).await;
+    let function = async {
+        let error = json!({"ErrorType": "NoStock", "ErrorMessage": "none left"});
+        stage.invocation().await.answer(json!({"Status": "FAILED", "Error": error})).await;
+    };
+    let input = stage.input();
+    let (answer, ()) = tokio::join!(stage.running.invoke("f:$LATEST", &input), function);
+    assert_eq!(outcome(&answer), (json!({"errorType": "NoStock", "errorMessage": "none left"}), UNHANDLED));
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn a_durable_function_is_called_by_a_qualified_name() {
+    let stage = Stage::with(vec![durable("f")]).await;
+    let answer = stage.running.invoke("f", "{}").await;
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    assert!(answer.body().ends_with(b"using an unqualified ARN.\"}"), "{answer:?}");
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_waits_for_more_than_a_quarter_of_an_hour() {
+    let mut long = durable("f");
+    long.durable = long
+        .durable
+        .map(|config| lambda_local::function::DurableConfig { execution_timeout_s: 901, ..config });
+    let stage = Stage::with(vec![long]).await;
+    let answer = stage.running.invoke("f:$LATEST", "{}").await;
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{answer:?}");
+    stage.start("f", &[]).await;
+    stage.invocation().await.succeed(&json!(1)).await;
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn one_name_is_one_execution() {
+    let stage = Stage::with(vec![durable("f")]).await;
+    let named = [("x-amz-durable-execution-name", "order-7")];
+    let arn = stage.start("f", &named).await;
+    assert_eq!(stage.start("f", &named).await, arn);
+    let headers = [("x-amz-invocation-type", "Event"), named[0]];
+    let other = stage.running.call("/2015-03-31/functions/f:$LATEST/invocations", &headers, "[1]").await;
+    assert_eq!(other.status(), StatusCode::CONFLICT);
+    assert_eq!(header(&other, "x-amzn-errortype"), Some("DurableExecutionAlreadyStartedException"));
+    stage.invocation().await.succeed(&json!(1)).await;
+    stage.ended(&arn).await;
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn a_stale_token_changes_nothing() {
+    let stage = Stage::with(vec![durable("f")]).await;
+    let arn = stage.start("f", &[]).await;
+    let mut played = stage.invocation().await;
+    let stale = played.token().to_owned();
+    played.checkpoint(&stage, json!([])).await;
+    let body = json!({"CheckpointToken": stale, "Updates": []}).to_string();
+    let refused = stage.ask(Method::POST, &format!("{}/checkpoint", path(&arn)), &body).await;
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    assert!(refused.body().ends_with(b"\"Invalid checkpoint token\"}"), "{refused:?}");
+    played.succeed(&json!(1)).await;
+    assert_eq!(stage.ended(&arn).await["Result"], "1");
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn a_step_is_tried_again_when_its_pause_is_over() {
+    let stage = Stage::with(vec![durable("f")]).await;
+    let arn = stage.start("f", &[]).await;
+    let mut first = stage.invocation().await;
+    let retry = json!([{
+        "Id": "s", "Type": "STEP", "Action": "RETRY", "Error": {"ErrorMessage": "busy"},
+        "StepOptions": {"NextAttemptDelaySeconds": 1},
+    }]);
+    first.checkpoint(&stage, retry).await;
+    first.wait().await;
+    let second = stage.invocation().await;
+    assert_eq!(
+        (&second.operations()[0]["Status"], &second.operations()[0]["StepDetails"]["Attempt"]),
+        (&json!("READY"), &json!(1))
+    );
+    second.succeed(&json!("done")).await;
+    assert_eq!(stage.ended(&arn).await["Result"], "\"done\"");
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_stopped_ends_with_the_word_of_who_stopped_it() {
+    let stage = Stage::with(vec![durable("f")]).await;
+    let arn = stage.start("f", &[]).await;
+    let mut played = stage.invocation().await;
+    played
+        .checkpoint(
+            &stage,
+            json!([{"Id": "w", "Type": "WAIT", "Action": "START", "WaitOptions": {"WaitSeconds": 600}}]),
+        )
+        .await;
+    played.wait().await;
+    let error = json!({"ErrorType": "Cancelled", "ErrorMessage": "not wanted"});
+    let stopped = stage.told(Method::POST, &format!("{}/stop", path(&arn)), &error.to_string()).await;
+    let execution = stage.execution(&arn).await;
+    assert_eq!((&execution["Status"], &execution["Error"]), (&json!("STOPPED"), &error));
+    assert_eq!(execution["EndTimestamp"], stopped["StopTimestamp"]);
+    let again = stage.told(Method::POST, &format!("{}/stop", path(&arn)), "").await;
+    assert_eq!(again, stopped);
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn only_what_is_over_is_deleted() {
+    let stage = Stage::with(vec![durable("f")]).await;
+    let arn = stage.start("f", &[]).await;
+    assert_eq!(stage.ask(Method::DELETE, &path(&arn), "").await.status(), StatusCode::CONFLICT);
+    stage.invocation().await.succeed(&json!(1)).await;
+    stage.ended(&arn).await;
+    assert_eq!(stage.ask(Method::DELETE, &path(&arn), "").await.status(), StatusCode::ACCEPTED);
+    assert_eq!(stage.ask(Method::GET, &path(&arn), "").await.status(), StatusCode::NOT_FOUND);
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn a_process_that_dies_is_replaced_and_its_steps_stay() {
+    let stage = Stage::with(vec![durable("f")]).await;
+    let arn = stage.start("f", &[]).await;
+    let mut first = stage.invocation().await;
+    first.checkpoint(&stage, json!([{"Id": "s", "Type": "STEP", "Action": "SUCCEED", "Payload": "1"}])).await;
+    first.crash().await;
+    let second = stage.invocation().await;
+    assert_eq!(second.operations()[0]["StepDetails"]["Result"], "1");
+    second.succeed(&json!(2)).await;
+    stage.ended(&arn).await;
+    let told =
+        stage.told(Method::GET, &format!("{}/history?IncludeExecutionData=true", path(&arn)), "").await;
+    let died = &told["Events"][3];
+    assert_eq!(died["EventType"], "InvocationCompleted");
+    assert_eq!(died["InvocationCompletedDetails"]["Error"]["Payload"]["ErrorType"], "Runtime.ExitError");
+    stage.stop().await;
+}

@@ -1,0 +1,87 @@
+//! The service ends and begins again: nothing is lost, and nothing that was said changes.
+
+use serde_json::json;
+
+use super::playing::{Stage, durable};
+use crate::running::function;
+
+#[tokio::test]
+async fn an_invocation_that_was_cut_off_is_run_again() {
+    let stage = Stage::with(vec![durable("f")]).await;
+    let arn = stage.start("f", &[]).await;
+    let mut first = stage.invocation().await;
+    first.checkpoint(&stage, json!([{"Id": "s", "Type": "STEP", "Action": "SUCCEED", "Payload": "1"}])).await;
+    let stage = stage.again(vec![durable("f")]).await;
+    let second = stage.invocation().await;
+    assert_eq!(second.operations()[0]["StepDetails"]["Result"], "1");
+    assert_ne!(second.token(), first.token());
+    second.succeed(&json!(2)).await;
+    assert_eq!(stage.ended(&arn).await["Result"], "2");
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn what_became_due_meanwhile_happens_at_the_start() {
+    let stage = Stage::with(vec![durable("f")]).await;
+    let arn = stage.start("f", &[]).await;
+    let mut first = stage.invocation().await;
+    let wait = json!([{"Id": "w", "Type": "WAIT", "Action": "START", "WaitOptions": {"WaitSeconds": 1}}]);
+    first.checkpoint(&stage, wait).await;
+    first.wait().await;
+    stage.seen(&arn, "InvocationCompleted").await;
+    let stage = stage.again(vec![durable("f")]).await;
+    let second = stage.invocation().await;
+    assert_eq!(second.operations()[0]["Status"], "SUCCEEDED");
+    second.succeed(&json!(2)).await;
+    stage.ended(&arn).await;
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn chained_functions_and_their_parents_find_each_other_again() {
+    let functions = || vec![durable("parent"), durable("child"), function("plain")];
+    let stage = Stage::with(functions()).await;
+    let arn = stage.start("parent", &[]).await;
+    let mut parent = stage.invocation().await;
+    let invoke = |id: &str, target: &str| {
+        json!({
+            "Id": id, "Type": "CHAINED_INVOKE", "Action": "START", "Payload": stage.input(),
+            "ChainedInvokeOptions": {"FunctionName": target},
+        })
+    };
+    parent.checkpoint(&stage, json!([invoke("d", "child:$LATEST"), invoke("p", "plain")])).await;
+    parent.wait().await;
+    stage.seen(&arn, "InvocationCompleted").await;
+    // Their processes wait for an answer until the end.
+    let cut = [stage.invocation().await, stage.invocation().await];
+    let stage = stage.again(functions()).await;
+    drop(cut);
+    for _ in 0..2 {
+        let played = stage.invocation().await;
+        if played.envelope["DurableExecutionArn"].is_null() {
+            played.answer(json!("plain's")).await;
+        } else {
+            played.succeed(&json!("child's")).await;
+        }
+    }
+    let parent = loop {
+        let parent = stage.invocation().await;
+        if parent.operations().iter().all(|operation| operation["Status"] == "SUCCEEDED") {
+            break parent;
+        }
+        parent.wait().await;
+    };
+    let result = |at: usize| &parent.operations()[at]["ChainedInvokeDetails"]["Result"];
+    assert_eq!((result(0), result(1)), (&json!("\"child's\""), &json!("\"plain's\"")));
+    parent.succeed(&json!(1)).await;
+    stage.ended(&arn).await;
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_is_one_services_alone() {
+    let stage = Stage::with(vec![durable("f")]).await;
+    let second = lambda_local::ExecutionStore::open(&stage.folder.path().join("executions.db"));
+    assert_eq!(second.unwrap_err().kind(), std::io::ErrorKind::ResourceBusy);
+    stage.stop().await;
+}
