@@ -27,7 +27,7 @@ pub(crate) enum Reached<T> {
 }
 
 /// The handler is polled until it gives way and nothing of it has been woken meanwhile. All that its steps have to say by
-/// then leaves in one checkpoint; it is polled again once that is answered. While a checkpoint is under way others gather,
+/// then leaves in one checkpoint, unless it is too much for one; it is polled again once that is answered. While a checkpoint is under way others gather,
 /// for the next one.
 ///
 /// # Errors
@@ -58,7 +58,7 @@ pub(crate) async fn drive<T, J: Journal>(
                 }
             }
             if writing.is_none() {
-                let updates = session.take_queue();
+                let updates = session.take_batch();
                 if !updates.is_empty() {
                     writing = Some(Box::pin(writer.write(updates)));
                 }
@@ -75,11 +75,14 @@ pub(crate) async fn drive<T, J: Journal>(
                     Written::News(told) => session.learn(told),
                     Written::Paused => return Poll::Ready(Ok(Reached::Wait)),
                 }
-            } else if !signal.is_set() {
-                return match session.waits_for_the_journal() {
-                    true => Poll::Ready(Ok(Reached::Wait)),
-                    false => Poll::Pending,
-                };
+            } else if signal.is_set() {
+                // It wakes itself again and again. Perhaps it has used up what Tokio grants it for one turn.
+                task.waker().wake_by_ref();
+                return Poll::Pending;
+            } else if session.waits_for_the_journal() {
+                return Poll::Ready(Ok(Reached::Wait));
+            } else {
+                return Poll::Pending;
             }
         }
     })

@@ -13,7 +13,7 @@ use super::{
     drive::{Reached, drive},
     handler::Handler,
     identity::{ATTEMPT, operation_id},
-    journal::{Journal, JournalError, State, Writer},
+    journal::{Journal, JournalError, State, Writer, Written},
     pauses,
     resolver::Resolver,
     session::Session,
@@ -97,13 +97,23 @@ pub(crate) async fn answer<J: Journal>(
             Some(retry) => {
                 tracing::warn!("the function is tried again: {error:?}");
                 session.say([retry]);
-                writer.write(session.take_queue()).await?;
+                send_all(&session, &writer).await?;
                 Output::PENDING
             }
             None => Output::failed(&error),
         },
     };
     encode(&output)
+}
+
+/// Steps may have had something to say besides.
+async fn send_all<J: Journal>(session: &Session, writer: &Writer<'_, J>) -> Result<(), JournalError> {
+    loop {
+        let batch = session.take_batch();
+        if batch.is_empty() || writer.write(batch).await? == Written::Paused {
+            return Ok(());
+        }
+    }
 }
 
 /// A result that no answer holds goes to the journal, and the answer says nothing.

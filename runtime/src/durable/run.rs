@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use lambda_durable::{Action, OperationType, OperationUpdate, Status, StepOptions, Told};
+use lambda_durable::{Action, OperationType, OperationUpdate, Status, StepOptions};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
@@ -65,36 +65,25 @@ where
     let Plan { session, claim, retries, mut body } = plan;
     let mut told = session.begin(&claim, &[(OperationType::Step, identity::RUN)]).await?;
     loop {
-        let attempts = told.as_ref().map_or(0, |told| told.attempt);
-        match told.as_ref().and_then(|told| told.status) {
-            Some(Status::Succeeded) => {
-                return payload::decode(&claim.id, told.as_ref().and_then(|told| told.result.as_deref()));
-            }
-            Some(Status::Failed | Status::Cancelled | Status::TimedOut | Status::Stopped) => {
-                let error = told.and_then(|told| told.error).unwrap_or_default();
-                return Err(StepError::of_run(&claim.id, error));
-            }
-            Some(Status::Pending) => {
-                let is_news = |told: &&Told| told.status != Some(Status::Pending);
-                told =
-                    Some(session.until(|memory| memory.get(&claim.operation).filter(is_news).cloned()).await);
-            }
-            // Begun, but its end was never told: the process died meanwhile.
-            Some(Status::Ready | Status::Started) | None => {
-                let ended = session.in_body(caught(body())).await;
-                let ticket = session.say([update(&claim, ended, attempts, retries)]);
-                let is_settled = |told: &&Told| {
-                    told.is_over() || matches!(told.status, Some(Status::Pending | Status::Ready))
-                };
-                told = Some(
-                    session
-                        .until(|memory| {
-                            let told = memory.get(&claim.operation).filter(is_settled);
-                            told.filter(|_| memory.has_answered(ticket)).cloned()
-                        })
-                        .await,
-                );
-            }
+        let mut said = None;
+        // Started: the process died before it could tell the end.
+        if told.as_ref().is_none_or(|told| matches!(told.status, Some(Status::Ready | Status::Started))) {
+            let attempts = told.as_ref().map_or(0, |told| told.attempt);
+            let ended = session.in_body(caught(body())).await;
+            said = Some(session.say([update(&claim, ended, attempts, retries)]));
+        }
+        let settled = session
+            .until(|memory| {
+                let told = memory.get(&claim.operation)?;
+                let is_answered = said.is_none_or(|said| memory.has_answered(said));
+                let is_settled = told.is_over() || told.status == Some(Status::Ready);
+                (is_answered && is_settled).then(|| told.clone())
+            })
+            .await;
+        match settled.status {
+            Some(Status::Succeeded) => return payload::decode(&claim.id, settled.result.as_deref()),
+            Some(Status::Ready) => told = Some(settled),
+            _ => return Err(StepError::of_run(&claim.id, settled.error.unwrap_or_default())),
         }
     }
 }

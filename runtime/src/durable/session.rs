@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     convert::Infallible,
     future::{pending, poll_fn},
     rc::Rc,
@@ -23,8 +23,8 @@ use crate::Error;
 pub(crate) struct Session {
     memory: RefCell<Memory>,
     claims: RefCell<Claims>,
-    /// What is to be said to the journal, in order.
-    queue: RefCell<Vec<OperationUpdate>>,
+    /// What is to be said to the journal, in order. What was said at once stays together.
+    queue: RefCell<VecDeque<Vec<OperationUpdate>>>,
     /// Those who wait for the journal.
     waiting: RefCell<Waiting>,
     /// Steps' bodies that are being run.
@@ -41,12 +41,12 @@ pub(crate) struct Session {
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     operations: HashMap<String, Told>,
-    /// Updates that it has been sent, and that it has answered.
+    /// How often it has been told something, and how much of that it has answered.
     sent: u64,
     answered: u64,
 }
 
-/// Tells when an update has been answered.
+/// Tells when what was said has been answered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ticket(u64);
 
@@ -101,7 +101,7 @@ impl Session {
     /// A step is called.
     pub(crate) fn claim(&self, id: &str, kind: StepKind) -> Claim {
         if self.is_in_body.get() {
-            self.stop(nested(id));
+            self.stop(nested(Some(id)));
         }
         Claim::new(id, kind, self.claims.borrow_mut().next(id))
     }
@@ -146,9 +146,10 @@ impl Session {
         }
     }
 
+    /// All of `updates` will be sent together.
     pub(crate) fn say(&self, updates: impl IntoIterator<Item = OperationUpdate>) -> Ticket {
         let mut queue = self.queue.borrow_mut();
-        queue.extend(updates);
+        queue.push_back(updates.into_iter().collect());
         let unsent = u64::try_from(queue.len()).unwrap_or(u64::MAX);
         Ticket(self.memory.borrow().sent.saturating_add(unsent))
     }
@@ -163,7 +164,7 @@ impl Session {
         let mut place = Place { session: self, number: None };
         poll_fn(|task| {
             if self.is_in_body.get() {
-                self.stop(nested("?"));
+                self.stop(nested(None));
             }
             match look(&self.memory.borrow()) {
                 Some(found) => Poll::Ready(found),
@@ -204,11 +205,21 @@ impl Session {
         self.fatal.borrow_mut().take()
     }
 
-    /// All that is to be sent, counted as sent.
-    pub(crate) fn take_queue(&self) -> Vec<OperationUpdate> {
-        let queue = self.queue.take();
-        self.memory.borrow_mut().sent += u64::try_from(queue.len()).unwrap_or(u64::MAX);
-        queue
+    /// What is to be sent next, counted as sent: all of it, or as much as one checkpoint takes.
+    pub(crate) fn take_batch(&self) -> Vec<OperationUpdate> {
+        let (mut queue, mut memory) = (self.queue.borrow_mut(), self.memory.borrow_mut());
+        let mut batch = Vec::new();
+        let mut left = BATCH_BYTES;
+        while let Some(next) = queue.front() {
+            let bytes = next.iter().map(bytes).sum();
+            if bytes > left && !batch.is_empty() {
+                break;
+            }
+            left = left.saturating_sub(bytes);
+            batch.extend(queue.pop_front().unwrap_or_default());
+            memory.sent += 1;
+        }
+        batch
     }
 
     /// The journal has answered all that it was sent. Whoever waits looks again.
@@ -226,6 +237,22 @@ impl Session {
         self.bodies.get() == 0 && self.queue.borrow().is_empty() && !self.waiting.borrow().wakers.is_empty()
     }
 }
+
+/// About what it takes on the wire.
+fn bytes(update: &OperationUpdate) -> usize {
+    let error = update.error.as_ref().map_or(0, |error| {
+        let texts = [&error.error_type, &error.error_message, &error.error_data];
+        texts.into_iter().flatten().map(String::len).sum()
+    });
+    update.payload.as_ref().map_or(0, String::len) + error + REST_BYTES
+}
+
+/// Of an update besides its payload: ids, names, options.
+const REST_BYTES: usize = 512;
+
+/// Of one checkpoint. Lambda's own limit is not published; AWS's SDKs are said to stay under 750 KB. A single update may be
+/// larger.
+const BATCH_BYTES: usize = 750_000;
 
 /// A told operation is what the code expects. What it does not say, it does not deny.
 fn agrees(told: &Told, (operation_type, sub_type): (OperationType, &str)) -> bool {
@@ -257,11 +284,9 @@ fn mismatch(claim: &Claim, was: &str, is: &str) -> Error {
     )
 }
 
-fn nested(id: &str) -> Error {
-    Error::new(
-        NESTED,
-        format!("the step {id:?} was called within the body of a step; steps cannot be nested"),
-    )
+fn nested(id: Option<&str>) -> Error {
+    let step = id.map_or_else(|| "a step".to_owned(), |id| format!("the step {id:?}"));
+    Error::new(NESTED, format!("{step} is awaited within the body of a step; steps cannot be nested"))
 }
 
 /// The `errorType` of a function whose steps are not those that its execution has begun with.

@@ -2,6 +2,7 @@
 
 mod crashes;
 mod determinism;
+mod driving;
 mod functions;
 mod invoke;
 mod run;
