@@ -108,6 +108,11 @@
 //! }
 //! ```
 //!
+//! # Durable functions
+//!
+//! With the feature `durable`, functions of many steps that outlive the process which runs them: the module `durable`, and
+//! `run_durable`.
+//!
 //! # Testing
 //!
 //! [`testing`] calls a handler as Lambda would, through the same bytes, without a process or a socket.

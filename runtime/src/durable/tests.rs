@@ -5,6 +5,7 @@ mod determinism;
 mod driving;
 mod functions;
 mod invoke;
+mod programs;
 mod run;
 mod timeouts;
 

@@ -59,6 +59,27 @@ fn the_timer_of_one_that_was_in_time_is_ended() {
     );
 }
 
+/// How often a function is invoked that sleeps for a day after an invocation that takes so long.
+#[track_caller]
+fn check_timer(takes: &str, is_cancelled: bool, invocations: usize) {
+    let main = async |(), step: Step| {
+        let double = step.invoke("double", &DOUBLE, 2).timeout("1h").await?;
+        step.sleep("day", "1d").await?;
+        Ok(double)
+    };
+    let ran = block_on(World::new().answers(&DOUBLE, 4).after(takes).run(main, ()));
+    assert_eq!(ran.result, Ok(4));
+    let cancelled = ran.history.iter().any(|happening| happening.what == "WaitCancelled");
+    assert_eq!((cancelled, ran.invocations), (is_cancelled, invocations), "{takes}");
+}
+
+#[test]
+fn a_timer_that_is_about_to_end_is_left_to_end() {
+    check_timer("59m 57s", true, 3);
+    // It ends by itself, and one invocation finds nothing to do.
+    check_timer("59m 58s", false, 4);
+}
+
 #[test]
 fn who_was_late_goes_on_and_nobody_hears_of_it() {
     let main = async |(), step: Step| {
