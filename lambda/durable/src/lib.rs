@@ -44,6 +44,7 @@ pub mod limits;
 mod operation;
 mod output;
 mod time;
+mod told;
 mod update;
 
 pub use error::{ErrorObject, Refusal};
@@ -54,6 +55,7 @@ pub use execution::{
 pub use history::{Event, Subject, What};
 pub use operation::{Kind, Operation, OperationType, Status};
 pub use time::{Moment, Notation};
+pub use told::Told;
 pub use update::{
     Action, CallbackOptions, ChainedInvokeOptions, ContextOptions, OperationUpdate, StepOptions, WaitOptions,
 };
