@@ -18,6 +18,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("fail", 3),
     ("hello", 3),
     ("sleep", 3),
+    ("steps", 3),
     ("stock", 3),
     ("ticker", 3),
 ];

@@ -72,7 +72,7 @@ struct History {
 /// End an execution, whatever it does
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Example:\n  stayput executions stop main-function 0199d6f3-8f3e-7c52-a7a1-0b8c7d9e6f50 --why 'not wanted any more'"
+    after_help = "Example:\n  stayput executions stop main-function 0199d6f3-8f3e-7c52-a7a1-0b8c7d9e6f50 --why unwanted"
 )]
 struct Stop {
     #[command(flatten)]
