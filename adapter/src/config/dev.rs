@@ -68,8 +68,9 @@ pub fn own_names(functions: impl IntoIterator<Item = OwnName>) -> Table {
         let timeout = durable.map_or(timeout, |config| {
             Duration::from_secs(config.execution_timeout_s).min(DurableConfig::AWAITED_MAX)
         });
-        let (payload_is_event, timeout) = (durable.is_some(), timeout + GRACE);
-        let function = Arc::new(Function { lambda, qualifier, payload_is_event, streams, timeout });
+        let (durable, timeout) = (durable.is_some(), timeout + GRACE);
+        let function = Function { lambda, qualifier, payload_is_event: durable, durable, streams, timeout };
+        let function = Arc::new(function);
         for &dialect in DIALECTS {
             if let Some(key) = reachable_key(dialect, dialect.own_key(&name).as_str()) {
                 table.add(dialect.name(), key, Arc::clone(&function));
