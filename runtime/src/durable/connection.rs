@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     error::Error as StdError,
     sync::{Arc, OnceLock},
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
@@ -23,7 +24,8 @@ pub(crate) struct Connection {
     host: String,
     port: u16,
     is_tls: bool,
-    kept: RefCell<Option<SendRequest<Full<Bytes>>>>,
+    /// With the moment of its last use.
+    kept: RefCell<Option<(SendRequest<Full<Bytes>>, SystemTime)>>,
 }
 
 type Failure = Box<dyn StdError + Send + Sync>;
@@ -46,15 +48,15 @@ impl Connection {
     /// # Errors
     /// There was no whole answer. Whether the request was carried out, nobody knows.
     pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Failure> {
-        let kept = self.kept.take().filter(|sender| !sender.is_closed());
+        let kept = self.kept.take().filter(|(sender, used)| !sender.is_closed() && is_fresh(*used));
         let mut sender = match kept {
-            Some(sender) => sender,
+            Some((sender, _)) => sender,
             None => self.open().await?,
         };
         sender.ready().await?;
         let (head, body) = sender.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
-        self.kept.replace(Some(sender));
+        self.kept.replace(Some((sender, SystemTime::now())));
         Ok(Response::from_parts(head, body))
     }
 
@@ -69,6 +71,15 @@ impl Connection {
         handshake(Box::pin(connector.connect(name, tcp)).await?).await
     }
 }
+
+/// Lambda freezes processes between invocations, and what was connected before may be gone without anybody having heard of
+/// it. The clock of the calendar goes on meanwhile, the other may not.
+fn is_fresh(used: SystemTime) -> bool {
+    used.elapsed().is_ok_and(|idle| idle < KEPT_FOR)
+}
+
+/// Ours.
+const KEPT_FOR: Duration = Duration::from_secs(10);
 
 async fn handshake(
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,

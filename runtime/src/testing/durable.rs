@@ -35,14 +35,16 @@
 //!
 //! What a body awaits besides steps, such as Tokio's timers, takes the time that it takes: Tokio has a clock of its own.
 
+mod journal;
+mod roles;
 mod simulation;
 
 use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use self::roles::{Known, Plain, Role};
 pub use self::simulation::Running;
-use self::simulation::{Known, Plain, Role};
 use crate::{
     Context, Error,
     durable::{App, Delay, Function, Step},

@@ -276,6 +276,15 @@ fn the_rest_of_a_state_is_read_before_the_handler_runs() {
 }
 
 #[test]
+fn a_step_in_a_state_that_nobody_knows_is_waited_for() {
+    let mut dreamt = done("1");
+    dreamt["Status"] = json!("DREAMT");
+    let (said, service) = invoke([], &json!({"Operations": [own(), dreamt]}), add);
+    assert_eq!(said.unwrap(), r#"{"Status":"PENDING"}"#);
+    assert!(service.seen.borrow().is_empty());
+}
+
+#[test]
 fn a_stale_token_fails_the_invocation_and_says_nothing_of_the_execution() {
     let stale = json!({"Type": "User", "message": "Invalid checkpoint token"});
     let (said, _) = invoke([Say(400, stale)], &json!({"Operations": [own()]}), add);
