@@ -10,9 +10,9 @@ pub(crate) fn disagreement(claim: &Claim, told: &Told, expected: &[(OperationTyp
     if expected.iter().any(|expected| agrees(told, *expected)) {
         return None;
     }
-    let was = told.sub_type.as_deref().unwrap_or("of another type");
-    let is = expected.first().map_or("", |(_, sub_type)| *sub_type);
-    Some(mismatch(claim, &told_sub_type(was), &told_sub_type(is)))
+    let was = told.sub_type.as_deref().map_or_else(|| "something else".to_owned(), told_sub_type);
+    let is = expected.first().map(|(_, sub_type)| told_sub_type(sub_type)).unwrap_or_default();
+    Some(mismatch(claim, &was, &is))
 }
 
 pub(crate) fn mismatch(claim: &Claim, was: &str, is: &str) -> Error {
