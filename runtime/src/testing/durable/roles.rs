@@ -2,7 +2,7 @@
 
 use std::{marker::PhantomData, pin::Pin};
 
-use lambda_durable::ErrorObject;
+use lambda_durable::ChildEnd;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
@@ -26,7 +26,7 @@ pub(super) struct Known<'a> {
 pub(super) enum Role<'a> {
     Durable(Registered<'a>),
     Plain(Box<dyn PlainHandler + 'a>),
-    Fixed(Result<String, ErrorObject>),
+    Fixed(ChildEnd),
     Endless,
 }
 

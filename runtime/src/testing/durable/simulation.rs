@@ -169,9 +169,8 @@ impl<'a> Running<'a> {
                 self.begin(Some(function), Some(parent), child.input);
             }
             Role::Plain(_) => state.calls.push_back((function, parent, child.input)),
-            Role::Fixed(answer) => {
-                let end = answer.clone().map_or_else(ChildEnd::Failed, ChildEnd::Succeeded);
-                state.ends.push((self.now().plus_seconds(known.seconds), parent, end));
+            Role::Fixed(end) => {
+                state.ends.push((self.now().plus_seconds(known.seconds), parent, end.clone()));
             }
             Role::Endless => {}
         }
