@@ -74,6 +74,8 @@ mod invoke_each;
 pub(crate) mod journal;
 mod journal_http;
 mod lazy;
+mod memory;
+mod mismatch;
 mod pauses;
 mod payload;
 pub(crate) mod resolver;

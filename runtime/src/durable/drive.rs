@@ -27,8 +27,8 @@ pub(crate) enum Reached<T> {
 }
 
 /// The handler is polled until it gives way and nothing of it has been woken meanwhile. All that its steps have to say by
-/// then leaves in one checkpoint, unless it is too much for one; it is polled again once that is answered. While a checkpoint is under way others gather,
-/// for the next one.
+/// then leaves in one checkpoint, unless it is too much for one; it is polled again once that is answered. What comes while
+/// a checkpoint is under way gathers for the next one.
 ///
 /// # Errors
 /// The journal failed; so the invocation does.

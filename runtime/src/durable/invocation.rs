@@ -119,6 +119,7 @@ async fn send_all<J: Journal>(session: &Session, writer: &Writer<'_, J>) -> Resu
 /// A result that no answer holds goes to the journal, and the answer says nothing.
 async fn finish<J: Journal>(writer: &Writer<'_, J>, result: String) -> Result<Output, JournalError> {
     let output = Output::succeeded(result);
+    // The limit of requests, a little under that of answers.
     if serde_json::to_vec(&output).is_ok_and(|json| json.len() <= SYNC_REQUEST_BYTES) {
         return Ok(output);
     }

@@ -8,7 +8,8 @@ use std::{
 };
 
 use lambda_durable::{
-    Action, ChainedInvokeOptions, OperationType, OperationUpdate, Told, limits::CHAINED_PAYLOAD_BYTES,
+    Action, ChainedInvokeOptions, ErrorObject, OperationType, OperationUpdate, Status, Told,
+    limits::{CHAINED_PAYLOAD_BYTES, DELAY_MAX_S},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -102,7 +103,7 @@ impl Call {
     /// # Errors
     /// The timeout is none.
     pub(crate) fn timeout_seconds(&self) -> Result<u64, StepError> {
-        let Some(timeout) = &self.timeout else { return Ok(lambda_durable::limits::DELAY_MAX_S) };
+        let Some(timeout) = &self.timeout else { return Ok(DELAY_MAX_S) };
         timeout.seconds(self.session.now()).map_err(|text| self.invalid(format!("timeout: {text}")))
     }
 
@@ -126,18 +127,14 @@ impl Call {
     /// It has failed.
     pub(crate) fn outcome(&self, told: Told) -> Result<Option<String>, StepError> {
         match told.status {
-            Some(lambda_durable::Status::Succeeded) => Ok(told.result),
+            Some(Status::Succeeded) => Ok(told.result),
             Some(status) => Err(self.failure(status, told.error.unwrap_or_default())),
             None => unreachable!("it is over"),
         }
     }
 
     /// With what may have been meant, where there is no such function.
-    pub(crate) fn failure(
-        &self,
-        status: lambda_durable::Status,
-        error: lambda_durable::ErrorObject,
-    ) -> StepError {
+    pub(crate) fn failure(&self, status: Status, error: ErrorObject) -> StepError {
         let target = self.session.resolver.target(self.function).unwrap_or_default();
         let mut error = StepError::of_invoke(&self.claim.id, status, error, &target);
         if error.is_not_found() {

@@ -13,7 +13,9 @@ use std::{
 use lambda_durable::{OperationType, OperationUpdate, Told};
 
 use super::{
-    identity::{Claim, Claims, StepKind, check_id, told_sub_type},
+    identity::{Claim, Claims, StepKind, check_id},
+    memory::{Memory, Ticket},
+    mismatch::{disagreement, mismatch, nested},
     resolver::Resolver,
     step_error::{StepError, StepErrorKind},
 };
@@ -37,42 +39,10 @@ pub(crate) struct Session {
     clock: Rc<dyn Fn() -> SystemTime>,
 }
 
-/// What the journal has told.
-#[derive(Debug, Default)]
-pub(crate) struct Memory {
-    operations: HashMap<String, Told>,
-    /// How often it has been told something, and how much of that it has answered.
-    sent: u64,
-    answered: u64,
-}
-
-/// Tells when what was said has been answered.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ticket(u64);
-
 #[derive(Default)]
 struct Waiting {
     wakers: HashMap<u64, Waker>,
     next: u64,
-}
-
-impl Memory {
-    pub(crate) fn get(&self, operation: &str) -> Option<&Told> {
-        self.operations.get(operation)
-    }
-
-    /// The operation, once it is over.
-    pub(crate) fn over(&self, operation: &str) -> Option<&Told> {
-        self.get(operation).filter(|told| told.is_over())
-    }
-
-    pub(crate) fn has_answered(&self, ticket: Ticket) -> bool {
-        self.answered >= ticket.0
-    }
-
-    fn learn(&mut self, told: Vec<Told>) {
-        self.operations.extend(told.into_iter().map(|told| (told.id.clone(), told)));
-    }
 }
 
 impl Session {
@@ -150,8 +120,7 @@ impl Session {
     pub(crate) fn say(&self, updates: impl IntoIterator<Item = OperationUpdate>) -> Ticket {
         let mut queue = self.queue.borrow_mut();
         queue.push_back(updates.into_iter().collect());
-        let unsent = u64::try_from(queue.len()).unwrap_or(u64::MAX);
-        Ticket(self.memory.borrow().sent.saturating_add(unsent))
+        self.memory.borrow().ticket(queue.len())
     }
 
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Memory) -> T) -> T {
@@ -217,7 +186,7 @@ impl Session {
             }
             left = left.saturating_sub(bytes);
             batch.extend(queue.pop_front().unwrap_or_default());
-            memory.sent += 1;
+            memory.note_sent();
         }
         batch
     }
@@ -226,7 +195,7 @@ impl Session {
     pub(crate) fn learn(&self, told: Vec<Told>) {
         let mut memory = self.memory.borrow_mut();
         memory.learn(told);
-        memory.answered = memory.sent;
+        memory.note_answered();
         drop(memory);
         let wakers = std::mem::take(&mut self.waiting.borrow_mut().wakers);
         wakers.into_values().for_each(Waker::wake);
@@ -253,46 +222,6 @@ const REST_BYTES: usize = 512;
 /// Of one checkpoint. Lambda's own limit is not published; AWS's SDKs are said to stay under 750 KB. A single update may be
 /// larger.
 const BATCH_BYTES: usize = 750_000;
-
-/// A told operation is what the code expects. What it does not say, it does not deny.
-fn agrees(told: &Told, (operation_type, sub_type): (OperationType, &str)) -> bool {
-    told.operation_type.is_none_or(|told| told == operation_type)
-        && told.sub_type.as_deref().is_none_or(|told| told == sub_type)
-}
-
-/// Both sides, where a told operation is none of those that the code may mean.
-fn disagreement(claim: &Claim, told: &Told, expected: &[(OperationType, &str)]) -> Option<Error> {
-    if expected.iter().any(|expected| agrees(told, *expected)) {
-        return None;
-    }
-    let was = told.sub_type.as_deref().unwrap_or("of another type");
-    let is = expected.first().map_or("", |(_, sub_type)| *sub_type);
-    Some(mismatch(claim, &told_sub_type(was), &told_sub_type(is)))
-}
-
-fn mismatch(claim: &Claim, was: &str, is: &str) -> Error {
-    let use_number = match claim.n {
-        0 => String::new(),
-        n => format!(" (use {} of the id)", n + 1),
-    };
-    Error::new(
-        MISMATCH,
-        format!(
-            "the step {:?}{use_number} was {was} when this execution came by before, and is {is} now; give what has changed a new id",
-            claim.id
-        ),
-    )
-}
-
-fn nested(id: Option<&str>) -> Error {
-    let step = id.map_or_else(|| "a step".to_owned(), |id| format!("the step {id:?}"));
-    Error::new(NESTED, format!("{step} is awaited within the body of a step; steps cannot be nested"))
-}
-
-/// The `errorType` of a function whose steps are not those that its execution has begun with.
-pub(crate) const MISMATCH: &str = "StepMismatch";
-/// The `errorType` of a function with a step within a step.
-pub(crate) const NESTED: &str = "StepNested";
 
 /// A place among those who wait, given back when nobody waits there any more.
 struct Place<'a> {

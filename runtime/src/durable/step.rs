@@ -21,10 +21,12 @@ use crate::Error;
 /// A step happens once, however often the function is run: what it gave is kept, and given again at once. A step is known by
 /// its **id** and not by its place in the code, so steps may be moved, added and taken away while executions are under way.
 /// An id that is used again, as in a loop, is another step each time: the first use, the second use, in the order of the
-/// calls.
+/// calls. Where that order may differ from run to run, as among things that run together, give each an id of its own.
 ///
 /// Steps that are awaited together run together: `tokio::join!`, `futures::join!` and the like. What they have to say is
 /// sent together, too.
+///
+/// A step that has begun and is dropped, by a `select!` for instance, goes on; nobody hears of its end.
 ///
 /// Whatever is awaited besides steps is awaited as ever, as long as no step waits for something outside. Once one does,
 /// and nothing else is under way, the invocation ends, and the function is run from its beginning when there is news. So

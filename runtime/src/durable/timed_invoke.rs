@@ -5,7 +5,7 @@ use lambda_durable::{
     Action, ContextOptions, ErrorObject, OperationType, OperationUpdate, Status, Told, WaitOptions,
 };
 
-use super::{identity, invoke::Call, payload::STEP_RESULT_BYTES, step_error::StepError};
+use super::{fault::fitting, identity, invoke::Call, payload::STEP_RESULT_BYTES, step_error::StepError};
 
 /// What the function has returned, as JSON text.
 ///
@@ -31,6 +31,7 @@ pub(crate) async fn run(call: &Call, has_begun: bool) -> Result<Option<String>, 
             Some(Some((winner, child.cloned(), memory.get(&places.timer).cloned())))
         })
         .await;
+    // Whatever becomes of the two from here on, it is said.
     if let Some((winner, child, timer)) = settled {
         session.say(settle(call, &places, winner, child, timer));
     }
@@ -137,7 +138,7 @@ fn settle(
             }
         }
         (status, _, error) => {
-            let error = error.unwrap_or_default();
+            let error = fitting(error.unwrap_or_default());
             // The error alone would not say that it was stopped, or whose time was over.
             let is_plain =
                 status == Some(Status::Failed) && error.error_type.as_deref() != Some(StepError::TIMED_OUT);

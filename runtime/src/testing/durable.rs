@@ -35,14 +35,17 @@
 //!
 //! What a body awaits besides steps, such as Tokio's timers, takes the time that it takes: Tokio has a clock of its own.
 
+mod journal;
+mod roles;
 mod simulation;
 
 use std::time::{Duration, SystemTime};
 
+use lambda_durable::{ChildEnd, ErrorObject};
 use serde::{Serialize, de::DeserializeOwned};
 
+use self::roles::{Known, Plain, Role};
 pub use self::simulation::Running;
-use self::simulation::{Known, Plain, Role};
 use crate::{
     Context, Error,
     durable::{App, Delay, Function, Step},
@@ -139,14 +142,28 @@ impl<'a> World<'a> {
     #[track_caller]
     pub fn answers<In, Out: Serialize>(mut self, function: &Function<In, Out>, answer: Out) -> Self {
         let answer = serde_json::to_string(&answer).expect("the answer can be written as JSON");
-        self.functions.push(Known::new(function, Role::Fixed(Ok(answer))));
+        self.functions.push(Known::new(function, Role::Fixed(ChildEnd::Succeeded(answer))));
         self
     }
 
     /// A function that always fails.
     pub fn fails<In, Out>(mut self, function: &Function<In, Out>, error: impl Into<Error>) -> Self {
         let error = error.into().to_object();
-        self.functions.push(Known::new(function, Role::Fixed(Err(error))));
+        self.functions.push(Known::new(function, Role::Fixed(ChildEnd::Failed(error))));
+        self
+    }
+
+    /// A function that somebody stops, with this error.
+    pub fn stopped<In, Out>(mut self, function: &Function<In, Out>, error: impl Into<Error>) -> Self {
+        let error = error.into().to_object();
+        self.functions.push(Known::new(function, Role::Fixed(ChildEnd::Stopped(error))));
+        self
+    }
+
+    /// A durable function whose own execution comes to the end of its time.
+    pub fn times_out<In, Out>(mut self, function: &Function<In, Out>) -> Self {
+        let error = ErrorObject::new("ChainedInvoke.Timeout", "the execution's time was over");
+        self.functions.push(Known::new(function, Role::Fixed(ChildEnd::TimedOut(error))));
         self
     }
 

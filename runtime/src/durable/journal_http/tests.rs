@@ -4,7 +4,7 @@ use http::{Response, StatusCode, header::CONNECTION};
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use lambda_durable::{Action, OperationType};
+use lambda_durable::{Action, Moment, Notation, OperationType};
 use lambda_protocol::sigv4::Verifier;
 use serde_json::{Value, json, value::to_raw_value};
 use tokio::{net::TcpListener, task::LocalSet};
@@ -16,6 +16,7 @@ use crate::{
         Step,
         handler::Typed,
         invocation::{Host, answer},
+        journal::Writer,
         resolver::Resolver,
     },
 };
@@ -207,6 +208,19 @@ fn a_page_of_state_is_asked_for_with_token_and_marker() {
     claim.verify(&seen.head, &payload_hash(b"")).unwrap();
 }
 
+#[test]
+fn moments_are_milliseconds_in_the_event_and_seconds_in_answers() {
+    let operation = |id: &str, ended: Value| json!({"Id": id, "EndTimestamp": ended});
+    let page =
+        json!({"Operations": [operation("b", json!(1.5)), operation("c", json!("1970-01-01T00:00:02Z"))]});
+    let (told, _) = with_service([Say(200, page)], async |journal| {
+        let first = State { operations: vec![operation("a", json!(500))], next_marker: Some("1".to_owned()) };
+        Writer::new(&journal, ARN, "T1".to_owned()).read(first, Notation::Milliseconds).await.unwrap()
+    });
+    let ended: Vec<_> = told.into_iter().map(|told| told.ended.unwrap()).collect();
+    assert_eq!(ended, [Moment(500), Moment(1_500), Moment(2_000)]);
+}
+
 /// A whole invocation over HTTP.
 fn invoke(
     replies: impl IntoIterator<Item = Reply>,
@@ -259,6 +273,15 @@ fn the_rest_of_a_state_is_read_before_the_handler_runs() {
     let (said, service) = invoke(rest, &first, add);
     assert_eq!(said.unwrap(), r#"{"Status":"SUCCEEDED","Result":"13"}"#);
     assert_eq!(service.seen.borrow().len(), 2);
+}
+
+#[test]
+fn a_step_in_a_state_that_nobody_knows_is_waited_for() {
+    let mut dreamt = done("1");
+    dreamt["Status"] = json!("DREAMT");
+    let (said, service) = invoke([], &json!({"Operations": [own(), dreamt]}), add);
+    assert_eq!(said.unwrap(), r#"{"Status":"PENDING"}"#);
+    assert!(service.seen.borrow().is_empty());
 }
 
 #[test]

@@ -1,6 +1,13 @@
 //! Programs by chance, with losses by chance.
 
-use std::{cell::RefCell, collections::HashMap, future::poll_fn, pin::Pin, task::Poll, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    future::poll_fn,
+    pin::Pin,
+    task::Poll,
+    time::Duration,
+};
 
 use proptest::prelude::*;
 
@@ -70,6 +77,7 @@ fn effects(program: &Program) -> (usize, usize) {
     }
 }
 
+const MAIN: Function<(), i64> = Function::new("main");
 const STUCK: Function<(), ()> = Function::new("stuck");
 
 /// `place` makes ids of their own, so that nothing depends on what is ready first.
@@ -152,16 +160,23 @@ proptest! {
     #[test]
     fn every_program_comes_to_its_end_and_nothing_happens_twice(
         program in program(),
+        failures in 0_u32..3,
         lost in proptest::collection::btree_set(1_usize..12, 0..4),
     ) {
         let attempts = Attempts::default();
-        let world = World::new().with(&DOUBLE, async |number: i64, step: Step| {
+        let ends = Cell::new(0);
+        let main = async |(), step: Step| {
+            let worth = run(&program, &step, &attempts, "p".to_owned()).await?;
+            ends.set(ends.get() + 1);
+            if ends.get() > failures { Ok(worth) } else { Err(Error::new("Own", "not yet")) }
+        };
+        let double = async |number: i64, step: Step| {
             step.sleep("work", "10s").await?;
             Ok(number * 2)
-        });
-        let world = lost.iter().fold(world.never_ends(&STUCK), |world, n| world.losing(*n));
-        let main = async |(), step: Step| run(&program, &step, &attempts, "p".to_owned()).await;
-        let ran = block_on(world.run(main, ()));
+        };
+        let world = World::new().with(&MAIN, main).retries(2).with(&DOUBLE, double).never_ends(&STUCK);
+        let world = lost.iter().fold(world, |world, n| world.losing(*n));
+        let ran = block_on(world.invoke(&MAIN, ()));
         prop_assert_eq!(ran.result, Ok(worth(&program)));
         prop_assert_eq!((ran.invoked.len(), ran.steps.len()), effects(&program));
     }

@@ -58,6 +58,34 @@ fn some_errors_are_not_worth_another_try() {
 }
 
 #[test]
+fn an_attempt_is_over_when_the_journal_has_heard_of_it() {
+    let count = Cell::new(0);
+    let main = async |(), step: Step| {
+        let flaky = step.run("flaky", async || {
+            // While the other one is written down.
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            count.set(count.get() + 1);
+            if count.get() < 4 { Err(Error::new("Flaky", "not yet")) } else { Ok(count.get()) }
+        });
+        let others = async {
+            for _ in 0..5 {
+                step.sleep("pause", "1s").await?;
+                step.run("other", async || Ok(())).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        let (flaky, others) = tokio::join!(flaky, others);
+        others?;
+        Ok(flaky?)
+    };
+    let ran = block_on(World::new().run(main, ()));
+    assert_eq!((ran.result, ran.elapsed.as_secs()), (Ok(4), 1 + 5 + 30));
+    assert_eq!(ran.steps.iter().filter(|step| *step == "flaky").count(), 4);
+}
+
+#[test]
 fn a_body_that_panics_has_failed() {
     let count = Cell::new(0);
     let main = async |(), step: Step| {

@@ -100,6 +100,39 @@ fn a_failure_in_time_is_told_as_ever() {
     assert_eq!(ran.result, Err(declined));
 }
 
+/// What is told of an end is the same with a timeout and without, at once and after another run.
+#[track_caller]
+fn check_kind(world: impl Fn() -> World<'static>, expected: (StepErrorKind, &str)) {
+    let main = async |is_timed: bool, step: Step| {
+        let call = step.invoke("double", &DOUBLE, 2);
+        let call = if is_timed { call.timeout("1h") } else { call };
+        let error = call.await.unwrap_err();
+        let told = (format!("{:?}", error.kind), error.name);
+        step.sleep("day", "1d").await?;
+        Ok(told)
+    };
+    for is_timed in [false, true] {
+        let ran = block_on(world().run(main, is_timed));
+        assert_eq!(
+            ran.result.unwrap(),
+            (format!("{:?}", expected.0), expected.1.to_owned()),
+            "timed: {is_timed}"
+        );
+    }
+}
+
+#[test]
+fn the_kind_of_an_end_is_kept() {
+    let failed = || World::new().fails(&DOUBLE, Error::new("Odd", "odd"));
+    check_kind(failed, (StepErrorKind::Failed, "Odd"));
+    let stopped = || World::new().stopped(&DOUBLE, Error::new("Enough", "by hand"));
+    check_kind(stopped, (StepErrorKind::Stopped, "Enough"));
+    check_kind(|| World::new().times_out(&DOUBLE), (StepErrorKind::TimedOut, "ChainedInvoke.Timeout"));
+    let throttled = || World::new().fails(&DOUBLE, Error::new("TooManyRequestsException", "Rate exceeded"));
+    check_kind(throttled, (StepErrorKind::Throttled, "TooManyRequestsException"));
+    check_kind(World::new, (StepErrorKind::NotFound, "ResourceNotFoundException"));
+}
+
 #[test]
 fn the_others_own_timeout_is_its_failure_and_not_ours() {
     const MIDDLE: Function<i64, i64> = Function::new("middle");

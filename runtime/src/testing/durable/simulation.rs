@@ -2,124 +2,68 @@
 
 use std::{
     cell::{Cell, RefCell},
-    marker::PhantomData,
-    pin::Pin,
+    collections::VecDeque,
     rc::Rc,
     time::{Duration, SystemTime},
 };
 
 use lambda_durable::{
     Child, ChildEnd, Due, Effects, ErrorObject, Event, Execution, InvocationEnd, Moment, NewExecution,
-    OperationUpdate, Outcome, Resolved, What, limits::DELAY_MAX_S,
+    Outcome, What, limits::DELAY_MAX_S,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{BEGINNING_MS, Happening, Ran};
+use super::{
+    BEGINNING_MS, Happening, Ran,
+    journal::Simulated,
+    roles::{Known, Role},
+};
 use crate::{
-    Context, Error,
+    Error,
     durable::{
-        Function, RUN, Registered, Step,
+        RUN, Step,
         handler::{Handler, Typed},
         invocation::{Host, answer},
-        journal::{Answer, Checkpoint, Journal, JournalError, State},
         resolver::Resolver,
     },
     event_function,
     panics::caught,
-    testing,
 };
-
-/// A function of the world.
-pub(super) struct Known<'a> {
-    /// Id or Lambda name.
-    name: String,
-    /// As Lambda is asked for it.
-    target: String,
-    pub(super) role: Role<'a>,
-    /// What it takes.
-    pub(super) seconds: u64,
-}
-
-pub(super) enum Role<'a> {
-    Durable(Registered<'a>),
-    Plain(Box<dyn PlainHandler + 'a>),
-    Fixed(Result<String, ErrorObject>),
-    Endless,
-}
-
-impl<'a> Known<'a> {
-    pub(super) fn new<In, Out>(function: &Function<In, Out>, role: Role<'a>) -> Self {
-        let target = Resolver::default().target(function.name()).unwrap_or_default();
-        Self { name: function.to_string(), target, role, seconds: 0 }
-    }
-
-    pub(super) fn is<In, Out>(&self, function: &Function<In, Out>) -> bool {
-        self.name == function.to_string() && matches!(self.role, Role::Durable(_))
-    }
-}
-
-/// An ordinary function's handler, types aside.
-pub(super) trait PlainHandler {
-    fn call(&self, input: String) -> Pin<Box<dyn Future<Output = Result<String, Error>> + '_>>;
-}
-
-pub(super) struct Plain<F, In, Out>(F, PhantomData<fn(In) -> Out>);
-
-impl<F, In, Out> Plain<F, In, Out> {
-    pub(super) fn new(handler: F) -> Self {
-        Self(handler, PhantomData)
-    }
-}
-
-impl<F, In, Out> PlainHandler for Plain<F, In, Out>
-where
-    F: AsyncFn(In, Context) -> Result<Out, Error>,
-    In: DeserializeOwned,
-    Out: Serialize,
-{
-    fn call(&self, input: String) -> Pin<Box<dyn Future<Output = Result<String, Error>> + '_>> {
-        Box::pin(async move {
-            let event = RawValue::from_string(input)?;
-            let answer = event_function::call(&self.0, &event, testing::context()).await?;
-            Ok(event_function::encode(&answer)?.get().to_owned())
-        })
-    }
-}
 
 /// An execution under way: [`World::start`](super::World::start).
 pub struct Running<'a> {
-    functions: Vec<Known<'a>>,
+    pub(super) functions: Vec<Known<'a>>,
     resolver: Rc<Resolver>,
     now: Rc<Cell<u64>>,
-    state: RefCell<Going>,
+    pub(super) state: RefCell<Going>,
 }
 
 #[derive(Default)]
-struct Going {
+pub(super) struct Going {
     /// The first is the one that it is all about.
-    executions: Vec<Sim>,
+    pub(super) executions: Vec<Sim>,
     /// Ends that are known before they come.
     ends: Vec<(Moment, Parent, ChildEnd)>,
     /// Ordinary functions that are to be called.
-    calls: Vec<(usize, Parent, String)>,
+    calls: VecDeque<(usize, Parent, String)>,
     invoked: Vec<(String, String)>,
-    lost: Vec<usize>,
+    pub(super) lost: Vec<usize>,
 }
 
-struct Sim {
-    execution: Execution,
+pub(super) struct Sim {
+    pub(super) execution: Execution,
     /// `None`: the handler that the test gives.
     function: Option<usize>,
     parent: Option<Parent>,
     history: Vec<Event>,
     invocations: usize,
-    checkpoints: usize,
+    pub(super) checkpoints: usize,
 }
 
 /// An execution, and the operation of it that waits.
 #[derive(Clone)]
-struct Parent(usize, String);
+pub(super) struct Parent(usize, String);
 
 impl<'a> Running<'a> {
     pub(super) fn new(functions: Vec<Known<'a>>, lost: Vec<usize>, input: String) -> Self {
@@ -173,7 +117,7 @@ impl<'a> Running<'a> {
         self.state.borrow().executions[0].execution.end.is_none()
     }
 
-    fn now(&self) -> Moment {
+    pub(super) fn now(&self) -> Moment {
         Moment(self.now.get())
     }
 
@@ -189,7 +133,7 @@ impl<'a> Running<'a> {
     }
 
     /// What follows from a transition of an execution.
-    fn follow(&self, at: usize, effects: Effects) {
+    pub(super) fn follow(&self, at: usize, effects: Effects) {
         let mut state = self.state.borrow_mut();
         state.executions[at].history.extend(effects.events);
         drop(state);
@@ -224,10 +168,9 @@ impl<'a> Running<'a> {
                 drop(state);
                 self.begin(Some(function), Some(parent), child.input);
             }
-            Role::Plain(_) => state.calls.push((function, parent, child.input)),
-            Role::Fixed(answer) => {
-                let end = answer.clone().map_or_else(ChildEnd::Failed, ChildEnd::Succeeded);
-                state.ends.push((self.now().plus_seconds(known.seconds), parent, end));
+            Role::Plain(_) => state.calls.push_back((function, parent, child.input)),
+            Role::Fixed(end) => {
+                state.ends.push((self.now().plus_seconds(known.seconds), parent, end.clone()));
             }
             Role::Endless => {}
         }
@@ -235,7 +178,7 @@ impl<'a> Running<'a> {
 
     /// One thing that happens, or time that passes until something does.
     async fn next(&self, given: Option<(&dyn Handler, u32)>) {
-        let call = self.state.borrow_mut().calls.pop();
+        let call = self.state.borrow_mut().calls.pop_front();
         if let Some((function, parent, input)) = call {
             return self.call(function, parent, input).await;
         }
@@ -352,59 +295,4 @@ impl<'a> Running<'a> {
             elapsed: since(Moment(self.now.get())),
         }
     }
-}
-
-/// The journal of whoever is invoked.
-struct Simulated<'s, 'a>(&'s Running<'a>);
-
-impl Simulated<'_, '_> {
-    fn find(&self, arn: &str) -> Result<usize, JournalError> {
-        let state = self.0.state.borrow();
-        let at = state.executions.iter().position(|sim| sim.execution.arn == arn);
-        at.ok_or_else(|| refused(404, "there is no such execution"))
-    }
-}
-
-impl Journal for Simulated<'_, '_> {
-    async fn checkpoint(&self, call: &Checkpoint<'_>) -> Result<Answer, JournalError> {
-        let at = self.find(call.arn)?;
-        // Through JSON, as on the wire.
-        let updates =
-            serde_json::to_value(call.updates).and_then(serde_json::from_value::<Vec<OperationUpdate>>);
-        let updates = updates.map_err(|error| refused(400, &error.to_string()))?;
-        let resolve = |name: &str| match self.0.functions.iter().any(|known| known.target == name) {
-            true => Resolved::Found,
-            false => Resolved::Fails(ErrorObject::new(
-                "ResourceNotFoundException",
-                format!("Function not found: {name}."),
-            )),
-        };
-        let mut host = lambda_durable::Host { callback_id: &mut || "callback".to_owned(), resolve: &resolve };
-        let mut state = self.0.state.borrow_mut();
-        let sim = &mut state.executions[at];
-        sim.checkpoints += 1;
-        let checkpoints = sim.checkpoints;
-        let written = sim.execution.checkpoint(call.token, None, &updates, &mut host, self.0.now());
-        let is_lost = at == 0 && state.lost.contains(&checkpoints);
-        drop(state);
-        let (answer, effects) = written.map_err(|refusal| refused(400, &refusal.to_string()))?;
-        self.0.follow(at, effects);
-        if is_lost {
-            return Err(JournalError::Unreachable("the test has lost the answer".to_owned()));
-        }
-        serde_json::from_value(answer.to_json()).map_err(|error| JournalError::Answer(error.to_string()))
-    }
-
-    async fn state(&self, arn: &str, token: &str, marker: &str) -> Result<State, JournalError> {
-        let at = self.find(arn)?;
-        let state = self.0.state.borrow();
-        let page = state.executions[at].execution.state(token, marker, None);
-        let page = page.map_err(|refusal| refused(400, &refusal.to_string()))?;
-        Ok(State { operations: page.operations, next_marker: Some(page.next_marker) })
-    }
-}
-
-fn refused(status: u16, message: &str) -> JournalError {
-    let error_type = "InvalidParameterValueException".to_owned();
-    JournalError::Refused { status, error_type, message: message.to_owned() }
 }
