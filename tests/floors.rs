@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("stayput-runtime", 1),
     ("lambda-local", 2),
     ("misbehave", 3),
+    ("witness", 3),
     ("stock-stream", 3),
     ("stayput", 3),
     ("download", 3),
