@@ -1,6 +1,6 @@
 //! The journal of whoever is invoked in a simulation.
 
-use lambda_durable::{ErrorObject, Host, OperationUpdate, Resolved};
+use lambda_durable::{ErrorObject, Host, OperationUpdate, Resolved, Target};
 
 use super::simulation::Running;
 use crate::durable::journal::{Answer, Checkpoint, Journal, JournalError, State};
@@ -24,7 +24,7 @@ impl Journal for Simulated<'_, '_> {
             serde_json::to_value(call.updates).and_then(serde_json::from_value::<Vec<OperationUpdate>>);
         let updates = updates.map_err(|error| refused(400, &error.to_string()))?;
         let resolve = |name: &str| match self.0.functions.iter().any(|known| known.target == name) {
-            true => Resolved::Found,
+            true => Resolved::Found(Target::default()),
             false => Resolved::Fails(ErrorObject::new(
                 "ResourceNotFoundException",
                 format!("Function not found: {name}."),

@@ -196,3 +196,24 @@ async fn a_process_that_dies_is_replaced_and_its_steps_stay() {
     assert_eq!(died["InvocationCompletedDetails"]["Error"]["Payload"]["ErrorType"], "Runtime.ExitError");
     stage.stop().await;
 }
+
+#[tokio::test]
+async fn a_result_too_large_for_an_answer_is_recorded_by_a_checkpoint() {
+    let stage = Stage::with(vec![durable("f")]).await;
+    let arn = stage.start("f", &[]).await;
+    let played = stage.invocation().await;
+    // Each of its quotes takes two bytes in the request.
+    let result = "\"".repeat(6 << 20);
+    let update = json!({"Id": "e", "Type": "EXECUTION", "Action": "SUCCEED", "Payload": result});
+    let body = json!({"CheckpointToken": played.token(), "Updates": [update]}).to_string();
+    let target = format!("{}/checkpoint", path(&arn));
+    let request =
+        format!("POST {target} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let mut socket = stage.running.connect().await;
+    let (status, ..) = socket.ask(request.as_bytes()).await;
+    assert_eq!(status, 200);
+    drop(socket);
+    played.answer(json!({"Status": "SUCCEEDED", "Result": ""})).await;
+    assert_eq!(stage.ended(&arn).await["Result"].as_str().map(str::len), Some(6 << 20));
+    stage.stop().await;
+}
