@@ -168,6 +168,11 @@ struct Readme;
 #[doc = include_str!("../../docs/streams.md")]
 struct Streams;
 
+/// And that of the page about steps.
+#[cfg(all(doctest, feature = "durable"))]
+#[doc = include_str!("../../docs/steps.md")]
+struct Steps;
+
 /// And those of the pages on moving.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/moving/stedi.md")]
