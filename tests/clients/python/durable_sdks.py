@@ -29,6 +29,8 @@ began = datetime.datetime.now(datetime.timezone.utc)
 # How each language tells the name of the functions' own error.
 LANGUAGES = {"python": "app.OutOfStock", "node": "OutOfStock"}
 OPEN_SECONDS = 60
+# As JSON about the most that the SDKs let a function answer.
+LARGE_RESULT = 6 * 1024 * 1024 - 60
 
 
 class Language:
@@ -245,6 +247,10 @@ def begin(language):
     yield lambda: check("a condition that is waited for", succeeded(counted), 3)
     yield lambda: check("looked at by attempts", count(counted, "StepStarted"), 3)
 
+    others = start("fan_out", target=f"{language.durable}:$LATEST", numbers=[1, 2, 3, 4])
+    yield lambda: check("several functions at once", succeeded(others), [2, 4, 6, 8])
+    yield lambda: check("each of them once", (count(others, "ChainedInvokeStarted"), count(others, "ChainedInvokeSucceeded")), (4, 4))
+
     other = next(name for name in LANGUAGES if name != language.name)
     across = start("invoke", target=f"durable-{other}:$LATEST", payload={"shape": "wait"})
     yield lambda: check(f"one in {other}, which waits", succeeded(across), {"got": "awake"})
@@ -265,6 +271,11 @@ def begin(language):
 
     parts = start("large", parts=120, bytes=60_000)
     yield lambda: check("a state of many pages", succeeded(parts), 7_200_000)
+    again = start("large_child", parts=3, bytes=100_000)
+    yield lambda: check("a child context whose result is too large to be recorded", succeeded(again), 300_000)
+    yield lambda: check("what it did is not done again", count(again, "StepStarted"), 3)
+    most = start("large_result", bytes=LARGE_RESULT)
+    yield lambda: check("as large a result as a function answers", len(succeeded(most)), LARGE_RESULT)
 
 
 def callbacks(language):
@@ -306,6 +317,40 @@ def callbacks(language):
     check("one that a step submits", succeeded(told), {"got": "{}"})
 
 
+def stops(language):
+    """Somebody ends a function that another waits for."""
+    check = language.check
+    parent = language.start("invoke", target=f"{language.durable}:$LATEST", payload={"shape": "callback", "for": language.name})
+    child = until(lambda: next((each["DurableExecutionArn"] for each in listed(language, Statuses=["RUNNING"])
+                                if "for" in json.loads(get(each["DurableExecutionArn"])["InputPayload"])), None))
+    callback_id(child)
+    stopped = client.stop_durable_execution(DurableExecutionArn=child, Error={"ErrorType": "Withdrawn", "ErrorMessage": "by hand"})
+    check("a function that is stopped fails for whoever invoked it", "by hand" in succeeded(parent)["message"], True)
+    check("in its history", [count(parent, kind) for kind in ("ChainedInvokeStarted", "ChainedInvokeStopped")], [1, 1])
+    again = client.stop_durable_execution(DurableExecutionArn=child)
+    check("stopped again: it stays as it was", (again["StopTimestamp"], end(child)[1]["ErrorMessage"]),
+          (stopped["StopTimestamp"], "by hand"))
+
+    paused = language.start("callback")
+    id = callback_id(paused)
+    client.pause_durable_execution(DurableExecutionArn=paused)
+    client.send_durable_execution_callback_success(CallbackId=id, Result='"late"')
+    check("paused: it does not go on", count(paused, "InvocationCompleted"), 1)
+    client.resume_durable_execution(DurableExecutionArn=paused)
+    check("resumed: it does", succeeded(paused), {"got": '"late"'})
+    check("its history", [kind for kind in happened(paused) if kind in ("ExecutionPaused", "ExecutionResumed")],
+          ["ExecutionPaused", "ExecutionResumed"])
+    client.delete_durable_execution(DurableExecutionArn=paused)
+    check("deleted", until(lambda: refused(client.get_durable_execution, DurableExecutionArn=paused)),
+          ("ResourceNotFoundException", 404))
+
+
+def listed(language, **more):
+    pages = client.get_paginator("list_durable_executions_by_function").paginate(
+        FunctionName=language.durable, Qualifier="$LATEST", StartedAfter=began, PaginationConfig={"PageSize": 3}, **more)
+    return [each for page in pages for each in page["DurableExecutions"]]
+
+
 def names_and_lists(language):
     check, start = language.check, language.start
     name = f"order-{os.getpid()}-{int(time.time() * 1000)}"
@@ -313,26 +358,21 @@ def names_and_lists(language):
     check("the same name and payload: the same execution", start("callback", name=name), first)
     check("another payload", refused(start, shape="callback", name=name, timeout=9),
           ("DurableExecutionAlreadyStartedException", 409))
-
-    def listed(**more):
-        pages = client.get_paginator("list_durable_executions_by_function").paginate(
-            FunctionName=language.durable, Qualifier="$LATEST", StartedAfter=began, PaginationConfig={"PageSize": 3}, **more)
-        return [each for page in pages for each in page["DurableExecutions"]]
-
-    check("listed by its name", [(each["DurableExecutionArn"], each["Status"]) for each in listed(DurableExecutionName=name)],
+    check("listed by its name", [(each["DurableExecutionArn"], each["Status"]) for each in listed(language, DurableExecutionName=name)],
           [(first, "RUNNING")])
-    check("among those that run", first in [each["DurableExecutionArn"] for each in listed(Statuses=["RUNNING"])], True)
+    check("among those that run", first in [each["DurableExecutionArn"] for each in listed(language, Statuses=["RUNNING"])], True)
     callback_id(first)
     client.stop_durable_execution(DurableExecutionArn=first, Error={"ErrorType": "Withdrawn", "ErrorMessage": "by the customer"})
     status, error = end(first)
     check("stopped", (status, error["ErrorType"], error["ErrorMessage"]), ("STOPPED", "Withdrawn", "by the customer"))
     check("its history", happened(first), ["ExecutionStarted", "CallbackStarted", "InvocationCompleted", "ExecutionStopped"])
-    check("no more among those that run", first in [each["DurableExecutionArn"] for each in listed(Statuses=["RUNNING"])], False)
-    check("among those that were stopped", first in [each["DurableExecutionArn"] for each in listed(Statuses=["STOPPED"])], True)
+    check("the name is still its own", start("callback", name=name), first)
+    check("no more among those that run", first in [each["DurableExecutionArn"] for each in listed(language, Statuses=["RUNNING"])], False)
+    check("among those that were stopped", first in [each["DurableExecutionArn"] for each in listed(language, Statuses=["STOPPED"])], True)
     before = {"StartedBefore": get(first)["EndTimestamp"]}
-    every = [each["DurableExecutionArn"] for each in listed(**before)]
+    every = [each["DurableExecutionArn"] for each in listed(language, **before)]
     check("each of them once, in pages", (len(every), first in every), (len(set(every)), True))
-    check("and the other way round", [each["DurableExecutionArn"] for each in listed(**before, ReverseOrder=True)], every[::-1])
+    check("and the other way round", [each["DurableExecutionArn"] for each in listed(language, **before, ReverseOrder=True)], every[::-1])
 
 
 # A function as it is deployed, with the SDK in its archive.
@@ -383,6 +423,11 @@ def deployed():
     check("deployed: begun before an update", succeeded(before), {"said": ["one", "one"], "version": "1", "own": True})
     check("deployed: begun after it", succeeded(after), {"said": ["two", "two"], "version": "2", "own": True})
     check("deployed: their versions", (get(before)["Version"], get(after)["Version"]), ("1", "2"))
+
+    client.update_function_configuration(FunctionName=name, DurableConfig={"ExecutionTimeout": 1})
+    answer = client.invoke(FunctionName=name, Qualifier="$LATEST", Payload=json.dumps({"seconds": 60}))
+    check("deployed: over its time", (answer.get("FunctionError"), end(answer["DurableExecutionArn"])[0]), ("Unhandled", "TIMED_OUT"))
+    check("deployed: its history", happened(answer["DurableExecutionArn"])[-1], "ExecutionTimedOut")
     client.delete_function(FunctionName=name)
 
 
@@ -394,6 +439,7 @@ def main():
         for look in list(begin(language)):
             look()
         callbacks(language)
+        stops(language)
         names_and_lists(language)
         if language.name == "python":
             deployed()

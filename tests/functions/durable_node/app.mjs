@@ -119,6 +119,11 @@ const SHAPES = {
     return caught(InvokeError, other, ({ cause, message }) => ({ type: cause?.name, message }));
   },
 
+  fan_out(event, context) {
+    return context.promise.all("others", event.numbers.map((number) =>
+      context.invoke("other", event.target, { shape: "step", number })));
+  },
+
   condition(event, context) {
     return context.waitForCondition("counted", async (state) => state + 1, {
       initialState: 0,
@@ -148,6 +153,21 @@ const SHAPES = {
     await context.wait("pause", SECOND);
     return sum;
   },
+
+  // A child context whose result is too large to be recorded: what it did is looked at again.
+  async large_child(event, context) {
+    const done = await context.runInChildContext("parts", async (inner) => {
+      const parts = [];
+      for (let at = 0; at < event.parts; at++) {
+        parts.push(await inner.step(`part-${at}`, async () => "x".repeat(event.bytes)));
+      }
+      return parts;
+    });
+    await context.wait("pause", SECOND);
+    return done.join("").length;
+  },
+
+  large_result: async (event) => "x".repeat(event.bytes),
 
   async unhandled(_, context) {
     await context.step("before", async () => 1);

@@ -142,6 +142,13 @@ def invoke(event, context):
         return {"type": error.error_type, "message": error.message}
 
 
+def fan_out(event, context):
+    def other(inner, number, *_):
+        return inner.invoke(event["target"], {"shape": "step", "number": number}, name="other")
+
+    return context.map(event["numbers"], other, name="others").get_results()
+
+
 def condition(event, context):
     def reached(state, _):
         return WaitForConditionDecision.stop_polling() if state >= event["until"] \
@@ -183,6 +190,20 @@ def large(event, context):
     return sum(lengths)
 
 
+def large_child(event, context):
+    """A child context whose result is too large to be recorded: what it did is looked at again."""
+    def parts(inner):
+        return [inner.step(lambda _: "x" * event["bytes"], name=f"part-{at}") for at in range(event["parts"])]
+
+    done = context.run_in_child_context(parts, name="parts")
+    context.wait(SECOND, name="pause")
+    return sum(map(len, done))
+
+
+def large_result(event, _):
+    return "x" * event["bytes"]
+
+
 def unhandled(_, context):
     context.step(lambda _: 1, name="before")
     raise OutOfStock("nobody catches this")
@@ -190,7 +211,7 @@ def unhandled(_, context):
 
 SHAPES = {shape.__name__: shape for shape in (
     step, steps, wait, retry, exhausted, callback, wait_for_callback, child, child_fails, parallel, map_each, map_fails, invoke,
-    condition, killed, killed_at_most_once, large, unhandled)}
+    fan_out, condition, killed, killed_at_most_once, large, large_child, large_result, unhandled)}
 
 
 @durable_execution
