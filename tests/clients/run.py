@@ -47,7 +47,7 @@ def main():
     environment = client_environment()
     build(["cargo", "build", "--locked", "--bin", "stayput"], environment)
     every = [*clients(), *strict_clients(), *durable_clients(), *stream_clients(), *own_clients()]
-    if any(command[0].startswith(str(PLACE / "rust")) for _, command in wanted(every)):
+    if any(word.startswith(str(PLACE / "rust")) for _, command in wanted(every) for word in command):
         build(["cargo", "build", "--locked", "--manifest-path", str(HERE / "rust/Cargo.toml")],
               {**environment, "CARGO_TARGET_DIR": str(PLACE / "rust")})
     results = run_against(["dev"], clients(), environment)
@@ -102,9 +102,13 @@ def strict_clients():
 
 
 def durable_clients():
-    """AWS's durable SDKs, which the functions in `tests/functions/durable.yaml` are written with."""
+    """AWS's durable SDKs, which the functions in `tests/functions/durable.yaml` are written with; the one in Rust is deployed."""
     driver = [str(VENV / "bin/python"), str(HERE / "python/durable_sdks.py")]
-    return [(f"durable-{language}", [*driver, language]) for language in ("python", "node")]
+    return [
+        ("durable-python", [*driver, "python"]),
+        ("durable-node", [*driver, "node"]),
+        ("durable-rust", [*driver, "rust", str(PLACE / "rust/debug/durable-functions")]),
+    ]
 
 
 def stream_clients():
