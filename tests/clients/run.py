@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Installs the real clients, starts what they call (`stayput dev`, a strict `stayput lambda`, a `dev` of streams), runs
-every client, counts.
+"""Installs the real clients, starts what they call (`stayput dev`, a strict `stayput lambda`, one of durable functions, a `dev`
+of streams), runs every client, counts.
 
 With words on the command line, only the clients of those names. Standard library only.
 """
@@ -22,11 +22,14 @@ PLACE = ROOT / "target" / "clients"
 VENV = PLACE / "venv"
 NODE = PLACE / "node"
 NODE_RIC = PLACE / "node-ric"
+DURABLE_NODE = PLACE / "durable-node"
 
 GATEWAY = "http://127.0.0.1:8080"
 LAMBDA = "http://127.0.0.1:9000"
 STRICT_LAMBDA = "http://127.0.0.1:9001"
 STRICT = ["lambda", "--require-signatures", "--listen", STRICT_LAMBDA.removeprefix("http://")]
+DURABLE_LAMBDA = "http://127.0.0.1:9002"
+DURABLE = ["lambda", "--template", "tests/functions/durable.yaml", "--listen", DURABLE_LAMBDA.removeprefix("http://")]
 STREAMS_GATEWAY = "http://127.0.0.1:18080"
 STREAMS_LAMBDA = "http://127.0.0.1:19000"
 STREAMS = ["dev", "--template", "tests/functions/streams.yaml", "--no-watch", "--admin-listen", "127.0.0.1:19080",
@@ -39,14 +42,17 @@ def main():
     install()
     if wanted(ric_clients()):
         install_node_ric()
+    if wanted(durable_clients()):
+        install_durable_node()
     environment = client_environment()
     build(["cargo", "build", "--locked", "--bin", "stayput"], environment)
-    every = [*clients(), *strict_clients(), *stream_clients(), *own_clients()]
-    if any(command[0].startswith(str(PLACE / "rust")) for _, command in wanted(every)):
+    every = [*clients(), *strict_clients(), *durable_clients(), *stream_clients(), *own_clients()]
+    if any(word.startswith(str(PLACE / "rust")) for _, command in wanted(every) for word in command):
         build(["cargo", "build", "--locked", "--manifest-path", str(HERE / "rust/Cargo.toml")],
               {**environment, "CARGO_TARGET_DIR": str(PLACE / "rust")})
     results = run_against(["dev"], clients(), environment)
     results += run_against(STRICT, strict_clients(), environment)
+    results += run_against(DURABLE, durable_clients(), {**environment, "STAYPUT_LAMBDA_URL": DURABLE_LAMBDA})
     streams = {**environment, "STAYPUT_URL": STREAMS_GATEWAY, "STAYPUT_LAMBDA_URL": STREAMS_LAMBDA}
     results += run_against(STREAMS, stream_clients(), streams)
     results += [run(name, command, environment) for name, command in wanted(own_clients())]
@@ -93,6 +99,16 @@ def clients():
 
 def strict_clients():
     return [("boto3-signatures", [str(VENV / "bin/python"), str(HERE / "python/boto3_signatures.py")])]
+
+
+def durable_clients():
+    """AWS's durable SDKs, which the functions in `tests/functions/durable.yaml` are written with; the one in Rust is deployed."""
+    driver = [str(VENV / "bin/python"), str(HERE / "python/durable_sdks.py")]
+    return [
+        ("durable-python", [*driver, "python"]),
+        ("durable-node", [*driver, "node"]),
+        ("durable-rust", [*driver, "rust", str(PLACE / "rust/debug/durable-functions")]),
+    ]
 
 
 def stream_clients():
@@ -149,6 +165,14 @@ def install_node_ric():
         environment["npm_config_nodedir"] = str(prefix)
     build(["npm", "ci", "--no-fund", "--no-audit", "--loglevel=error"], environment, cwd=NODE_RIC)
     shutil.copy(lock, built)
+
+
+def install_durable_node():
+    """The durable functions in Node.js, with AWS's SDK beside them; kept between runs."""
+    DURABLE_NODE.mkdir(parents=True, exist_ok=True)
+    for file in (ROOT / "tests/functions/durable_node").iterdir():
+        shutil.copy(file, DURABLE_NODE)
+    build(["npm", "ci", "--no-fund", "--no-audit", "--loglevel=error"], os.environ, cwd=DURABLE_NODE)
 
 
 def client_environment():
