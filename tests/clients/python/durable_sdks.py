@@ -146,6 +146,10 @@ def begin(language):
     yield lambda: check("branches in parallel", succeeded(together), [2, 1, 0])
     yield lambda: check("each of them once", (count(together, "WaitSucceeded"), count(together, "StepSucceeded")), (2, 2))
 
+    one = start("first")
+    yield lambda: check("the first branch ends it", succeeded(one), [1])
+    yield lambda: check("what the other waited for stays behind", (count(one, "WaitStarted"), count(one, "WaitSucceeded")), (3, 2))
+
     each = start("map_each", numbers=[1, 2, 3, 4, 5])
     yield lambda: check("a map", succeeded(each), [1, 4, 9, 16, 25])
     odds = start("map_fails", numbers=[1, 2, 3])

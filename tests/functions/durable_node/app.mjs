@@ -103,6 +103,17 @@ const SHAPES = {
     return (await context.parallel("together", [branch(2), branch(1), async () => 0])).getResults();
   },
 
+  // Whoever is first ends it; what the other waits for stays behind.
+  async first(_, context) {
+    const branch = (seconds) => async (inner) => {
+      await inner.wait(`pause-${seconds}`, { seconds });
+      return seconds;
+    };
+    const race = await context.parallel("race", [branch(100), branch(1)], { completionConfig: { minSuccessful: 1 } });
+    await context.wait("pause", SECOND);
+    return race.getResults();
+  },
+
   async map_each(event, context) {
     const square = (inner, number, index) => inner.step(`square-${index}`, async () => number * number);
     return (await context.map("squares", event.numbers, square, { maxConcurrency: 2 })).getResults();

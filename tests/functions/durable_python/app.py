@@ -21,6 +21,7 @@ from aws_durable_execution_sdk_python.config import (
     Duration,
     JitterStrategy,
     MapConfig,
+    ParallelConfig,
     StepConfig,
     StepSemantics,
 )
@@ -119,6 +120,21 @@ def parallel(_, context):
     return context.parallel([branch(2), branch(1), lambda inner: 0], name="together").get_results()
 
 
+def first(_, context):
+    """Whoever is first ends it; what the other waits for stays behind."""
+    def branch(seconds):
+        def run(inner):
+            inner.wait(Duration.from_seconds(seconds), name=f"pause-{seconds}")
+            return seconds
+
+        return run
+
+    any_one = ParallelConfig(completion_config=CompletionConfig(min_successful=1))
+    results = context.parallel([branch(100), branch(1)], name="race", config=any_one).get_results()
+    context.wait(SECOND, name="pause")
+    return results
+
+
 def map_each(event, context):
     def square(inner, number, index, _):
         return inner.step(lambda _: number * number, name=f"square-{index}")
@@ -210,7 +226,7 @@ def unhandled(_, context):
 
 
 SHAPES = {shape.__name__: shape for shape in (
-    step, steps, wait, retry, exhausted, callback, wait_for_callback, child, child_fails, parallel, map_each, map_fails, invoke,
+    step, steps, wait, retry, exhausted, callback, wait_for_callback, child, child_fails, parallel, first, map_each, map_fails, invoke,
     fan_out, condition, killed, killed_at_most_once, large, large_child, large_result, unhandled)}
 
 

@@ -45,6 +45,7 @@ async fn handler(event: Value, context: DurableContext) -> Done {
         "child" => child(&event, &context).await,
         "child_fails" => child_fails(&context).await,
         "parallel" => parallel(&context).await,
+        "first" => first(&context).await,
         "map_each" => map_each(&event, &context).await,
         "map_fails" => map_fails(&event, &context).await,
         "invoke" => invoke(&event, &context).await,
@@ -167,6 +168,20 @@ async fn parallel(context: &DurableContext) -> Done {
     };
     let at_once = Branch::new("branch-0", |_| async { Ok(0) });
     Ok(json!(context.parallel([branch(2), branch(1), at_once]).name("together").await?))
+}
+
+/// Whoever is first ends it; what the other waits for stays behind.
+async fn first(context: &DurableContext) -> Done {
+    let branch = |seconds| {
+        Branch::new(format!("branch-{seconds}"), move |inner: DurableContext| async move {
+            inner.wait(Duration::from_secs(seconds)).name(format!("pause-{seconds}")).await?;
+            Ok(seconds)
+        })
+    };
+    let race = context.parallel([branch(100), branch(1)]).name("race");
+    let results = race.completion(CompletionConfig::with_min_successful(1)).await?;
+    context.wait(SECOND).name("pause").await?;
+    Ok(json!(results))
 }
 
 async fn map_each(event: &Value, context: &DurableContext) -> Done {
