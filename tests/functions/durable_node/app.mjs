@@ -6,6 +6,7 @@ import {
   createRetryStrategy, withDurableExecution,
 } from "@aws/durable-execution-sdk-js";
 import { existsSync, writeFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 
 const SECOND = { seconds: 1 };
 const ONCE = { retryStrategy: () => ({ shouldRetry: false }) };
@@ -155,6 +156,9 @@ const SHAPES = {
     return caught(StepError, () => context.step("once", async () => dieOnce(event.file), once), () => ({ interrupted: true }));
   },
 
+  // A step that takes a while the first time.
+  slow: async (event, context) => ({ done: await context.step("slow", () => slowOnce(event.file)) }),
+
   // Many operations, each with a result, so that the state does not come in one piece.
   async large(event, context) {
     let sum = 0;
@@ -194,11 +198,22 @@ function dieOnce(file) {
   return process.pid;
 }
 
+async function slowOnce(file) {
+  if (!existsSync(file)) {
+    writeFileSync(file, "");
+    await setTimeout(30_000);
+  }
+  return true;
+}
+
 export const handler = withDurableExecution((event, context) => SHAPES[event.shape](event, context));
 
 export const plain = async (event) => {
   if (event.fail) {
     throw new OutOfStock("plainly");
+  }
+  if ("file" in event) {
+    await slowOnce(event.file);
   }
   return { plain: event.number };
 };

@@ -6,6 +6,7 @@
 import os
 import pathlib
 import signal
+import time
 
 from aws_durable_execution_sdk_python import (
     CallbackExternalError,
@@ -191,12 +192,25 @@ def killed_at_most_once(event, context):
         return {"interrupted": True}
 
 
+def slow(event, context):
+    """A step that takes a while the first time."""
+    return {"done": context.step(lambda _: slow_once(event["file"]), name="slow")}
+
+
 def die_once(file):
     path = pathlib.Path(file)
     if not path.exists():
         path.write_text("")
         os.kill(os.getpid(), signal.SIGKILL)
     return os.getpid()
+
+
+def slow_once(file):
+    path = pathlib.Path(file)
+    if not path.exists():
+        path.write_text("")
+        time.sleep(30)
+    return True
 
 
 def large(event, context):
@@ -227,7 +241,7 @@ def unhandled(_, context):
 
 SHAPES = {shape.__name__: shape for shape in (
     step, steps, wait, retry, exhausted, callback, wait_for_callback, child, child_fails, parallel, first, map_each, map_fails, invoke,
-    fan_out, condition, killed, killed_at_most_once, large, large_child, large_result, unhandled)}
+    fan_out, condition, killed, killed_at_most_once, slow, large, large_child, large_result, unhandled)}
 
 
 @durable_execution
@@ -238,4 +252,6 @@ def handler(event, context):
 def plain(event, _):
     if event.get("fail"):
         raise OutOfStock("plainly")
+    if "file" in event:
+        slow_once(event["file"])
     return {"plain": event["number"]}
