@@ -42,7 +42,7 @@ def main():
     install()
     if wanted(ric_clients()):
         install_node_ric()
-    if wanted(durable_clients()):
+    if wanted([*durable_clients(), *durable_restarts()]):
         install_durable_node()
     environment = client_environment()
     build(["cargo", "build", "--locked", "--bin", "stayput"], environment)
@@ -135,7 +135,14 @@ def own_clients():
         ("aws-callbacks", [python, str(HERE / "python/aws_callbacks.py")]),
         ("aws-crashes", [python, str(HERE / "python/aws_crashes.py")]),
         ("durable-crashes", [python, str(HERE / "python/durable_crashes.py")]),
+        *durable_restarts(),
     ]
+
+
+def durable_restarts():
+    """The one that kills the service beneath AWS's durable SDKs."""
+    driver = [str(VENV / "bin/python"), str(HERE / "python/durable_restarts.py")]
+    return [("durable-restarts", [*driver, str(PLACE / "rust/debug/durable-functions")])]
 
 
 def install():

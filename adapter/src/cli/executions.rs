@@ -188,5 +188,5 @@ impl Which {
 }
 
 fn listing(function: &str, query: &str) -> String {
-    format!("/2025-12-01/functions/{}/durable-executions?{query}", api::label(function))
+    format!("/2025-12-01/functions/{}/durable-executions?{query}", escaped(function))
 }

@@ -1,10 +1,13 @@
 """Calls of durable functions, and what the service tells of their executions."""
 
 import datetime
+import io
 import json
 import os
+import pathlib
 import tempfile
 import time
+import zipfile
 
 import boto3
 from botocore.config import Config
@@ -17,6 +20,7 @@ client = boto3.client("lambda", endpoint_url=os.environ["STAYPUT_LAMBDA_URL"],
 folder = tempfile.TemporaryDirectory()
 began = datetime.datetime.now(datetime.timezone.utc)
 
+# What each language's SDK calls the functions' own error: that of a step, and that of an execution.
 ERRORS = {
     "python": ("app.OutOfStock", "app.OutOfStock"),
     "node": ("OutOfStock", "OutOfStock"),
@@ -31,10 +35,15 @@ class Language:
 
     def __init__(self, name):
         self.name, self.durable, self.plain = name, f"durable-{name}", f"plain-{name}"
-        # What its SDK calls the functions' own error, in a step and of an execution.
         self.step_error, self.error = ERRORS[name]
-        # Who is told at once that a function is not there goes on without another invocation, if its SDK looks.
-        self.looks_at_once = name != "rust"
+        # Whether its SDK sees in a checkpoint's answer that what it has begun is over. If not, it needs another invocation.
+        self.reads_answers = name != "rust"
+
+    def deploy(self, program):
+        """For those that are no part of the template."""
+        code = packed({"bootstrap": pathlib.Path(program).read_bytes()})
+        create(self.durable, code, "durable", Runtime="provided.al2023", DurableConfig={"ExecutionTimeout": 120})
+        create(self.plain, code, "plain", Runtime="provided.al2023")
 
     def check(self, name, got, expected):
         check(f"{self.name}: {name}", got, expected)
@@ -118,3 +127,19 @@ def refused(call, **arguments):
     except ClientError as error:
         return error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
     return None
+
+
+def packed(files):
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as zip:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o755 << 16
+            zip.writestr(entry, content, zipfile.ZIP_DEFLATED)
+    return memory.getvalue()
+
+
+def create(name, code, handler, **more):
+    refused(client.delete_function, FunctionName=name)
+    return client.create_function(FunctionName=name, Handler=handler, Role="arn:aws:iam::000000000000:role/x",
+                                  Code={"ZipFile": code}, Timeout=60, **more)

@@ -4,18 +4,17 @@ The first word on the command line says which ones: `python`, `node`, or `rust` 
 together, and looked at afterwards.
 """
 
-import io
 import json
 import os
 import pathlib
 import sys
 import time
-import zipfile
 
 import aws_durable_execution_sdk_python as sdk
 
 from checks import check, finish
-from durable import Language, callback_id, client, count, details, end, get, happened, history, refused, succeeded, until
+from durable import (Language, callback_id, client, count, create, details, end, get, happened, history, packed, refused,
+                     succeeded, until)
 
 # As JSON about the most that the SDKs let a function answer.
 LARGE_RESULT = 6 * 1024 * 1024 - 60
@@ -74,7 +73,7 @@ def mistakes(language):
 
     error, result, arn = language.invoke("invoke", target="nobody", payload={})
     check("a function that is not there", (error, "Function not found: nobody." in str(result)), (None, True))
-    invocations = ["InvocationCompleted"] * (1 if language.looks_at_once else 2)
+    invocations = ["InvocationCompleted"] * (1 if language.reads_answers else 2)
     check("is known at once", happened(arn), ["ExecutionStarted", "ChainedInvokeStarted", "ChainedInvokeFailed", *invocations,
                                               "ExecutionSucceeded"])
     failure, = details(arn, "ChainedInvokeFailed")
@@ -145,6 +144,10 @@ def begin(language):
     together = start("parallel")
     yield lambda: check("branches in parallel", succeeded(together), [2, 1, 0])
     yield lambda: check("each of them once", (count(together, "WaitSucceeded"), count(together, "StepSucceeded")), (2, 2))
+
+    one = start("first")
+    yield lambda: check("the first branch ends it", succeeded(one), [1])
+    yield lambda: check("what the other waited for stays behind", (count(one, "WaitStarted"), count(one, "WaitSucceeded")), (3, 2))
 
     each = start("map_each", numbers=[1, 2, 3, 4, 5])
     yield lambda: check("a map", succeeded(each), [1, 4, 9, 16, 25])
@@ -300,22 +303,6 @@ def archive(says):
     return packed({"app.py": DEPLOYED.format(says=says), **files})
 
 
-def packed(files):
-    memory = io.BytesIO()
-    with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as zip:
-        for name, content in files.items():
-            entry = zipfile.ZipInfo(name)
-            entry.external_attr = 0o755 << 16
-            zip.writestr(entry, content, zipfile.ZIP_DEFLATED)
-    return memory.getvalue()
-
-
-def create(name, code, handler, **more):
-    refused(client.delete_function, FunctionName=name)
-    return client.create_function(FunctionName=name, Handler=handler, Role="arn:aws:iam::000000000000:role/x",
-                                  Code={"ZipFile": code}, Timeout=60, **more)
-
-
 def deployed():
     """An execution stays with the version that it began on, whatever is deployed meanwhile."""
     name = "durable-deployed"
@@ -349,9 +336,7 @@ def main():
     name, *program = sys.argv[1:]
     language = Language(name)
     for path in program:
-        code = packed({"bootstrap": pathlib.Path(path).read_bytes()})
-        create(language.durable, code, "durable", Runtime="provided.al2023", DurableConfig={"ExecutionTimeout": 120})
-        create(language.plain, code, "plain", Runtime="provided.al2023")
+        language.deploy(path)
     one_after_the_other(language)
     mistakes(language)
     for look in list(begin(language)):

@@ -6,6 +6,7 @@ import {
   createRetryStrategy, withDurableExecution,
 } from "@aws/durable-execution-sdk-js";
 import { existsSync, writeFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 
 const SECOND = { seconds: 1 };
 const ONCE = { retryStrategy: () => ({ shouldRetry: false }) };
@@ -103,6 +104,17 @@ const SHAPES = {
     return (await context.parallel("together", [branch(2), branch(1), async () => 0])).getResults();
   },
 
+  // Whoever is first ends it; what the other waits for stays behind.
+  async first(_, context) {
+    const branch = (seconds) => async (inner) => {
+      await inner.wait(`pause-${seconds}`, { seconds });
+      return seconds;
+    };
+    const race = await context.parallel("race", [branch(100), branch(1)], { completionConfig: { minSuccessful: 1 } });
+    await context.wait("pause", SECOND);
+    return race.getResults();
+  },
+
   async map_each(event, context) {
     const square = (inner, number, index) => inner.step(`square-${index}`, async () => number * number);
     return (await context.map("squares", event.numbers, square, { maxConcurrency: 2 })).getResults();
@@ -144,6 +156,9 @@ const SHAPES = {
     return caught(StepError, () => context.step("once", async () => dieOnce(event.file), once), () => ({ interrupted: true }));
   },
 
+  // A step that takes a while the first time.
+  slow: async (event, context) => ({ done: await context.step("slow", () => slowOnce(event.file)) }),
+
   // Many operations, each with a result, so that the state does not come in one piece.
   async large(event, context) {
     let sum = 0;
@@ -183,11 +198,22 @@ function dieOnce(file) {
   return process.pid;
 }
 
+async function slowOnce(file) {
+  if (!existsSync(file)) {
+    writeFileSync(file, "");
+    await setTimeout(30_000);
+  }
+  return true;
+}
+
 export const handler = withDurableExecution((event, context) => SHAPES[event.shape](event, context));
 
 export const plain = async (event) => {
   if (event.fail) {
     throw new OutOfStock("plainly");
+  }
+  if ("file" in event) {
+    await slowOnce(event.file);
   }
   return { plain: event.number };
 };

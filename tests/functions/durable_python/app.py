@@ -6,6 +6,7 @@
 import os
 import pathlib
 import signal
+import time
 
 from aws_durable_execution_sdk_python import (
     CallbackExternalError,
@@ -21,6 +22,7 @@ from aws_durable_execution_sdk_python.config import (
     Duration,
     JitterStrategy,
     MapConfig,
+    ParallelConfig,
     StepConfig,
     StepSemantics,
 )
@@ -119,6 +121,21 @@ def parallel(_, context):
     return context.parallel([branch(2), branch(1), lambda inner: 0], name="together").get_results()
 
 
+def first(_, context):
+    """Whoever is first ends it; what the other waits for stays behind."""
+    def branch(seconds):
+        def run(inner):
+            inner.wait(Duration.from_seconds(seconds), name=f"pause-{seconds}")
+            return seconds
+
+        return run
+
+    any_one = ParallelConfig(completion_config=CompletionConfig(min_successful=1))
+    results = context.parallel([branch(100), branch(1)], name="race", config=any_one).get_results()
+    context.wait(SECOND, name="pause")
+    return results
+
+
 def map_each(event, context):
     def square(inner, number, index, _):
         return inner.step(lambda _: number * number, name=f"square-{index}")
@@ -175,12 +192,25 @@ def killed_at_most_once(event, context):
         return {"interrupted": True}
 
 
+def slow(event, context):
+    """A step that takes a while the first time."""
+    return {"done": context.step(lambda _: slow_once(event["file"]), name="slow")}
+
+
 def die_once(file):
     path = pathlib.Path(file)
     if not path.exists():
         path.write_text("")
         os.kill(os.getpid(), signal.SIGKILL)
     return os.getpid()
+
+
+def slow_once(file):
+    path = pathlib.Path(file)
+    if not path.exists():
+        path.write_text("")
+        time.sleep(30)
+    return True
 
 
 def large(event, context):
@@ -210,8 +240,8 @@ def unhandled(_, context):
 
 
 SHAPES = {shape.__name__: shape for shape in (
-    step, steps, wait, retry, exhausted, callback, wait_for_callback, child, child_fails, parallel, map_each, map_fails, invoke,
-    fan_out, condition, killed, killed_at_most_once, large, large_child, large_result, unhandled)}
+    step, steps, wait, retry, exhausted, callback, wait_for_callback, child, child_fails, parallel, first, map_each, map_fails, invoke,
+    fan_out, condition, killed, killed_at_most_once, slow, large, large_child, large_result, unhandled)}
 
 
 @durable_execution
@@ -222,4 +252,6 @@ def handler(event, context):
 def plain(event, _):
     if event.get("fail"):
         raise OutOfStock("plainly")
+    if "file" in event:
+        slow_once(event["file"])
     return {"plain": event["number"]}

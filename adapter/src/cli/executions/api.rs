@@ -6,10 +6,9 @@ use bytes::Bytes;
 use clap::Args;
 use http::{Method, Request, Uri, response};
 use lambda_protocol::api_error::ApiError;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::cli::{Failure, client::Client};
+use crate::cli::{Failure, admin::escaped, client::Client};
 #[cfg(feature = "aws")]
 use crate::{aws::Account, backend::LambdaBackend as _, cli::options::ConfigOptions, config::AwsSettings};
 
@@ -86,16 +85,8 @@ async fn send_to_aws(
 
 /// An execution's path. `rest` begins with `/` or `?`, or is empty.
 pub(super) fn resource(arn: &str, rest: &str) -> String {
-    format!("/2025-12-01/durable-executions/{}{rest}", label(arn))
+    format!("/2025-12-01/durable-executions/{}{rest}", escaped(arn))
 }
-
-/// One part of a path, whatever is in it.
-pub(super) fn label(text: &str) -> String {
-    utf8_percent_encode(text, LABEL).to_string()
-}
-
-/// Everything but RFC 3986's unreserved characters.
-const LABEL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

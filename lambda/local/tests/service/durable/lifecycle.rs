@@ -82,9 +82,7 @@ async fn a_durable_function_is_called_by_a_qualified_name() {
 #[tokio::test]
 async fn nobody_waits_for_more_than_a_quarter_of_an_hour() {
     let mut long = durable("f");
-    long.durable = long
-        .durable
-        .map(|config| lambda_local::function::DurableConfig { execution_timeout_s: 901, ..config });
+    long.durable = long.durable.map(|config| DurableConfig { execution_timeout_s: 901, ..config });
     let stage = Stage::with(vec![long]).await;
     let answer = stage.running.invoke("f:$LATEST", "{}").await;
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{answer:?}");

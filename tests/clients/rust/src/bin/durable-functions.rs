@@ -30,6 +30,9 @@ async fn plain(event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error
     if event.payload["fail"] == true {
         return Err("plainly".into());
     }
+    if event.payload["file"].is_string() {
+        slow_once(&text(&event.payload, "file")).await?;
+    }
     Ok(json!({ "plain": event.payload["number"] }))
 }
 
@@ -45,6 +48,7 @@ async fn handler(event: Value, context: DurableContext) -> Done {
         "child" => child(&event, &context).await,
         "child_fails" => child_fails(&context).await,
         "parallel" => parallel(&context).await,
+        "first" => first(&context).await,
         "map_each" => map_each(&event, &context).await,
         "map_fails" => map_fails(&event, &context).await,
         "invoke" => invoke(&event, &context).await,
@@ -52,6 +56,7 @@ async fn handler(event: Value, context: DurableContext) -> Done {
         "condition" => condition(&event, &context).await,
         "killed" => killed(&event, &context).await,
         "killed_at_most_once" => killed_at_most_once(&event, &context).await,
+        "slow" => slow(&event, &context).await,
         "large" => large(&event, &context).await,
         "large_child" => large_child(&event, &context).await,
         "large_result" => Ok("x".repeat(size(&event, "bytes")).into()),
@@ -169,6 +174,20 @@ async fn parallel(context: &DurableContext) -> Done {
     Ok(json!(context.parallel([branch(2), branch(1), at_once]).name("together").await?))
 }
 
+/// Whoever is first ends it; what the other waits for stays behind.
+async fn first(context: &DurableContext) -> Done {
+    let branch = |seconds| {
+        Branch::new(format!("branch-{seconds}"), move |inner: DurableContext| async move {
+            inner.wait(Duration::from_secs(seconds)).name(format!("pause-{seconds}")).await?;
+            Ok(seconds)
+        })
+    };
+    let race = context.parallel([branch(100), branch(1)]).name("race");
+    let results = race.completion(CompletionConfig::with_min_successful(1)).await?;
+    context.wait(SECOND).name("pause").await?;
+    Ok(json!(results))
+}
+
 async fn map_each(event: &Value, context: &DurableContext) -> Done {
     let squares = context.map(numbers(event), |inner, number, index| async move {
         Ok(inner.step(move |_| async move { Ok(number * number) }).name(format!("square-{index}")).await?)
@@ -239,6 +258,13 @@ async fn killed_at_most_once(event: &Value, context: &DurableContext) -> Done {
     }
 }
 
+/// A step that takes a while the first time.
+async fn slow(event: &Value, context: &DurableContext) -> Done {
+    let file = text(event, "file");
+    let done = context.step(|_| async move { Ok(slow_once(&file).await?) }).name("slow").await?;
+    Ok(json!({ "done": done }))
+}
+
 /// Many operations, each with a result, so that the state does not come in one piece.
 async fn large(event: &Value, context: &DurableContext) -> Done {
     let sum = parts(event, context).await?.iter().map(String::len).sum::<usize>();
@@ -285,6 +311,14 @@ fn die_once(file: &str) -> std::io::Result<u32> {
         process::abort();
     }
     Ok(process::id())
+}
+
+async fn slow_once(file: &str) -> std::io::Result<bool> {
+    if !Path::new(file).exists() {
+        fs::write(file, "")?;
+        tokio::time::sleep(Duration::from_secs(30)).await;
+    }
+    Ok(true)
 }
 
 fn text(event: &Value, key: &str) -> String {
