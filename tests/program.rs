@@ -34,5 +34,7 @@ mod reload;
 mod running;
 #[path = "program/sink.rs"]
 mod sink;
+#[path = "program/steps.rs"]
+mod steps;
 #[path = "program/trace.rs"]
 mod trace;

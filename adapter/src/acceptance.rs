@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use stayput_core::{
     Call, Dialect, Exchange, Invocation, Rejection,
     admission::Asynchronous,
-    callback::Ticket,
+    callback::{EXECUTION_MAX, Ticket},
     idempotency::ScopedKey,
     token::{NONCE_BYTES, SealingKeys},
 };
@@ -98,6 +98,8 @@ impl Acceptance {
         let Some(ticket) = Ticket::promise(dialect, exchange, call, invocation)? else { return Ok(None) };
         let function = &invocation.function;
         if let Some(destinations) = &self.destinations
+            // Of executions, EventBridge tells.
+            && !function.durable
             && !destinations.lead_here(&function.lambda, function.qualifier.as_ref()).await
         {
             let (request_id, function) = (exchange.id, &function.lambda);
@@ -119,10 +121,13 @@ impl Acceptance {
     pub async fn remember(
         &self,
         exchange: &Exchange<'_>,
+        invocation: &Invocation,
         ticket: Option<String>,
         pending: &mut Pending,
     ) -> Result<(), Rejection> {
-        let (Some(ticket), Some(patience)) = (ticket, self.patience) else { return Ok(()) };
+        // An execution's event has no place for a ticket, so that it is here that it is found again.
+        let patience = if invocation.function.durable { Some(EXECUTION_MAX) } else { self.patience };
+        let (Some(ticket), Some(patience)) = (ticket, patience) else { return Ok(()) };
         let promise = Promise::new(ticket, exchange.started, patience);
         self.ledger.promise(exchange.id, &promise).await.map_err(|error| unknown(&error))?;
         pending.promised = Some((exchange.id, promise));

@@ -13,6 +13,7 @@ use std::{
 };
 
 use http::{HeaderName, HeaderValue};
+use lambda_protocol::status_change::StatusChange;
 use stayput_core::{
     callback::{Callback, Policy, SigningSecrets, Ticket, When},
     delivery::{Asked, Attempted, Delivery, NoAnswer, Step},
@@ -27,6 +28,7 @@ use crate::timelines::{Timelines, What};
 
 #[cfg(feature = "aws")]
 mod batch;
+mod executions;
 mod figures;
 mod post;
 mod promise;
@@ -37,6 +39,7 @@ mod stored;
 
 #[cfg(feature = "aws")]
 pub use batch::{Batch, BatchAnswer, ItemFailure};
+pub use executions::Executions;
 pub use figures::Figures;
 pub use post::{Network, NetworkFuture, Post, ThisMachine};
 pub use promise::{Promise, Undeliverable, read};
@@ -66,6 +69,8 @@ pub struct Deliverer {
     pub figures: Figures,
     /// `None`: calls are not remembered.
     pub timelines: Option<Timelines>,
+    /// `None`: no durable function is called here.
+    pub executions: Option<Executions>,
 }
 
 impl Deliverer {
@@ -131,6 +136,9 @@ impl Deliverer {
     /// It is received again.
     pub async fn handle(&self, received: &Received) -> Result<Handled, RecordsError> {
         let Self { records, keys, when, figures, .. } = self;
+        if let Some(change) = StatusChange::decode(&received.body) {
+            return self.translate(received, &change).await;
+        }
         let Promise { ticket, callback } = match read(&received.body, keys, *when, SystemTime::now()) {
             Ok(promise) => promise,
             Err(Undeliverable::NotOurs) => {
@@ -177,6 +185,22 @@ impl Deliverer {
                 }
             }
         }
+    }
+
+    /// What is told of a durable execution becomes the record of its call, which is received next.
+    async fn translate(&self, received: &Received, change: &StatusChange) -> Result<Handled, RecordsError> {
+        let record = match &self.executions {
+            Some(executions) => executions.record_of(change, &self.keys, SystemTime::now()).await?,
+            None => None,
+        };
+        match record {
+            Some((call, record)) => self.records.replace(received, call, record).await?,
+            None => {
+                self.figures.ended("not_ours");
+                self.records.dismiss(received, None).await?;
+            }
+        }
+        Ok(Handled::Settled)
     }
 
     async fn deliver(

@@ -186,7 +186,7 @@ impl Gateway {
             let ticket = acceptance.promise(dialect, exchange, call, invocation).await?;
             let (invoke, payload) =
                 translate::encode(dialect, exchange, invocation, body, ticket.as_deref())?;
-            acceptance.remember(exchange, ticket, &mut pending).await?;
+            acceptance.remember(exchange, invocation, ticket, &mut pending).await?;
             let answer = self.ask(invocation, invoke, payload).await;
             self.telemetry.called(answer.as_ref().err());
             let reached = answer.inspect_err(|rejection| tell_operator(exchange, invocation, rejection))?;

@@ -23,6 +23,7 @@ pub mod gateway;
 pub mod ledger;
 pub mod metrics;
 pub mod pieces;
+mod record;
 pub mod reload;
 pub mod routes;
 pub mod rules;

@@ -9,18 +9,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use lambda_protocol::{
-    destination::{Condition, DestinationRecord, ResponseContext},
-    fault::Fault,
-    function::{FunctionArn, Qualifier},
-};
-use serde_json::{json, value::RawValue};
+use lambda_protocol::fault::Fault;
 use stayput_core::{callback::Ticket, token::SealingKeys};
 
 use crate::{
     aws::{ServiceError, Sqs},
     deliverer::Figures,
     ledger::{Ledger, LedgerError, Overdue, Standing},
+    record::{Ended, raw, record},
 };
 
 /// What it takes to sweep.
@@ -116,38 +112,9 @@ impl Overdue {
 
 /// As Lambda would have written it of a call whose answer was too large: which of the two it was, nobody knows.
 fn record_of(ticket: &Ticket, sealed: &str, now: SystemTime) -> String {
-    let id = ticket.invocation.to_string();
-    let event = json!({ "requestContext": { "requestId": id, "stayput": { "ticket": sealed } } });
-    let event = raw(&event.to_string());
     let fault = Fault { error_message: Some(MISSED.to_owned()), ..Fault::response_too_large() };
     let fault = raw(&String::from_utf8_lossy(&fault.encode()));
-    let lambda = &ticket.lambda;
-    let qualifier = ticket.qualifier.as_ref().or(lambda.qualifier.as_ref());
-    let function_arn = FunctionArn {
-        region: lambda.region.as_deref().unwrap_or(ANY_REGION),
-        account: lambda.account.as_deref().unwrap_or(ANY_ACCOUNT),
-        name: &lambda.name,
-        qualifier: Some(qualifier.map_or("$LATEST", Qualifier::as_str)),
-    };
-    let record = DestinationRecord {
-        timestamp: now,
-        request_id: id,
-        function_arn: function_arn.to_string(),
-        condition: Condition::RetriesExhausted,
-        approximate_invoke_count: 0,
-        request_payload: &event,
-        response: Some(ResponseContext {
-            status_code: 200,
-            executed_version: None,
-            function_error: Some("Unhandled".to_owned()),
-        }),
-        response_payload: Some(&fault),
-    };
-    String::from_utf8(record.encode()).expect("JSON is text")
-}
-
-fn raw(json: &str) -> Box<RawValue> {
-    RawValue::from_string(json.to_owned()).expect("it was just written")
+    record(ticket, sealed, Ended { at: now, failed: true, payload: &fault, runs: 0 })
 }
 
 /// Since its acceptance. Ours: Lambda's six hours, and a deliverer that was down for most of a day.
@@ -158,7 +125,3 @@ const PAGE: usize = 100;
 
 const MISSED: &str =
     "no outcome came: the function's answer was too large to be reported, or Lambda has lost the event";
-
-/// A ticket that names neither fits all.
-const ANY_REGION: &str = "us-east-1";
-const ANY_ACCOUNT: &str = "000000000000";

@@ -43,6 +43,11 @@ impl Running {
         Self::start(folder(), &root().join("template.yaml"), &[])
     }
 
+    /// With the durable samples.
+    pub(crate) fn steps(folder: TempDir) -> Self {
+        Self::start(folder, &root().join("samples/steps/template.yaml"), &["--no-watch"])
+    }
+
     /// With the functions of `tests/functions`, marked.
     pub(crate) fn misbehaving() -> Self {
         Self::misbehaving_in(folder(), &[])

@@ -22,7 +22,7 @@ pub use hops::{Hops, MAX_HOPS};
 pub use message::{Callback, Ending, Told, When, render};
 pub use policy::{HostPattern, Policy};
 pub use signature::{SecretError, SigningSecret, SigningSecrets, WEBHOOK_ID};
-pub use ticket::{Counterfeit, LIFETIME, Mismatch, Ticket, TicketError};
+pub use ticket::{Counterfeit, EXECUTION_MAX, LIFETIME, Mismatch, Ticket, TicketError};
 pub use url::{CallbackUrl, MAX_URL_BYTES, Origin, UrlRefusal};
 
 #[cfg(test)]

@@ -11,8 +11,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
     aws::{Account, CloudWatchLogs, SetupError, Sqs},
+    backend::LambdaBackend,
     config::CallbackSettings,
-    deliverer::{Deliverer, Figures, Post, Removal, SqsRecords, ThisMachine},
+    deliverer::{Deliverer, Executions, Figures, Post, Removal, SqsRecords, ThisMachine},
     destinations::Destinations,
     events::{Promises, View},
     ledger::Ledger,
@@ -26,6 +27,7 @@ pub(super) struct Callbacks {
     dead_letters: Arc<Sqs>,
     logs: Arc<CloudWatchLogs>,
     ledger: Ledger,
+    lambda: Arc<dyn LambdaBackend>,
     settings: CallbackSettings,
     keys: SealingKeys,
     figures: Figures,
@@ -49,7 +51,9 @@ impl Callbacks {
         let queue = Arc::new(account.queue(&queue.to_string())?);
         let dead_letters = Arc::new(account.queue(&dead_letters.to_string())?);
         let logs = Arc::new(account.logs().await?);
-        Ok(Some(Self { queue, dead_letters, logs, ledger, settings: settings.clone(), keys, figures }))
+        let lambda = Arc::new(account.lambda_api().await?);
+        let settings = settings.clone();
+        Ok(Some(Self { queue, dead_letters, logs, ledger, lambda, settings, keys, figures }))
     }
 
     /// Whose calls may be promised a callback.
@@ -75,6 +79,7 @@ impl Callbacks {
             post: Post { network: Arc::new(ThisMachine), tls: Tls::of_the_system().ok() },
             figures: self.figures.clone(),
             timelines: None,
+            executions: Some(Executions { ledger: self.ledger.clone(), lambda: Arc::clone(&self.lambda) }),
         }
     }
 

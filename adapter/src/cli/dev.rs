@@ -34,6 +34,7 @@ use crate::{
     backend::embedded::Embedded,
     config::{Config, DEV_KEY, GATEWAY_KEY, Rows, dev::OwnName},
     data_dir::DataDir,
+    deliverer::Executions,
     events::{View, Watch},
     routes::{self, ListedRoute},
     rules::Rules,
@@ -139,7 +140,7 @@ async fn run(
     let embedding = embedding.watched_by(Arc::new(watch)).telling(callbacks::QUEUE_ARN);
     #[cfg(feature = "aws")]
     let embedding = embedding.sending_on(&config.lambda, &config.aws, &[callbacks::QUEUE]).await?;
-    let deliverer =
+    let mut deliverer =
         callbacks::deliverer(&config.callback, &store, &sealing_keys, metrics.callbacks.clone(), timelines)?;
     callbacks::tell_of_loopback(&config.callback);
     let workshop = Workshop {
@@ -157,6 +158,10 @@ async fn run(
         () = signals.asked() => return Ok(Exit::Done),
     };
     let shown = Shown::new(urls, &embedded.service.functions(), &station.rules.load(), &own.secret);
+    deliverer.executions = Some(Executions {
+        ledger: acceptance.ledger.clone(),
+        lambda: Arc::new(Embedded(embedded.service.clone())),
+    });
     acceptance.destinations = Some(Arc::new(callbacks::Here(embedded.service.clone())));
     station.acceptance = Some(acceptance);
     let (service, mut functions) = (embedded.service.clone(), embedded.service.renamed());

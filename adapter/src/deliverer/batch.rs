@@ -122,6 +122,10 @@ mod tests {
             Box::pin(async { self.settle(received) })
         }
 
+        fn replace<'a>(&'a self, _: &'a Received, _: Uuid, _: String) -> RecordsFuture<'a, ()> {
+            unreachable!("none is of an execution")
+        }
+
         fn later<'a>(&'a self, _: &'a Received, _: Promised, _: Later) -> RecordsFuture<'a, ()> {
             unreachable!("none has a ticket")
         }
@@ -157,6 +161,7 @@ mod tests {
             post: Post { network: Arc::new(ThisMachine), tls: None },
             figures: Figures::default(),
             timelines: None,
+            executions: None,
         });
         let item = |n: usize| {
             serde_json::json!({

@@ -26,6 +26,9 @@ pub trait Records: Debug + Send + Sync {
     /// Nothing is to be sent for it; `promised`: though it is a call of ours, which is over.
     fn dismiss<'a>(&'a self, received: &'a Received, promised: Option<Promised>) -> RecordsFuture<'a, ()>;
 
+    /// Another record, of this call, takes its place: both at a time, or the new one first.
+    fn replace<'a>(&'a self, received: &'a Received, call: Uuid, record: String) -> RecordsFuture<'a, ()>;
+
     /// It is received again after a while.
     fn later<'a>(&'a self, received: &'a Received, promised: Promised, later: Later)
     -> RecordsFuture<'a, ()>;

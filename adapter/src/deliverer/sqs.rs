@@ -105,6 +105,13 @@ impl Records for SqsRecords {
         })
     }
 
+    fn replace<'a>(&'a self, received: &'a Received, _: Uuid, record: String) -> RecordsFuture<'a, ()> {
+        Box::pin(async move {
+            self.queue.send(&record, &[]).await.map_err(unanswered)?;
+            self.remove(received).await
+        })
+    }
+
     fn later<'a>(
         &'a self,
         received: &'a Received,

@@ -7,8 +7,8 @@ use std::{
 };
 
 use event_queue::{
-    Ask, Batch, Claim, Error, EventQueue, Failure, Leased, Pause, QueueName, Reader, Refusal, Slot, Value,
-    When,
+    Ask, Batch, Claim, Content, Error, EventQueue, Failure, Leased, NewRow, Pause, QueueName, Reader,
+    Refusal, RowId, Slot, Value, When,
 };
 use uuid::Uuid;
 
@@ -87,6 +87,14 @@ impl Records for StoredRecords {
 
     fn dismiss<'a>(&'a self, received: &'a Received, _: Option<Promised>) -> RecordsFuture<'a, ()> {
         Box::pin(self.submit(Batch::new().succeed(row(received).0)))
+    }
+
+    fn replace<'a>(&'a self, received: &'a Received, call: Uuid, record: String) -> RecordsFuture<'a, ()> {
+        let id =
+            RowId::parse(&format!("{call}.execution.{}", Uuid::new_v4())).expect("ids are visible ASCII");
+        let content = Content { attributes: "{}".into(), payload: record.into() };
+        let batch = Batch::new().succeed(row(received).0);
+        Box::pin(self.submit(batch.put(NewRow::new(self.queue.clone(), id, content))))
     }
 
     fn later<'a>(&'a self, received: &'a Received, _: Promised, later: Later) -> RecordsFuture<'a, ()> {

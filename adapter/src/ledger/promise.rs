@@ -140,7 +140,7 @@ impl Promise {
 
     pub(super) fn cell(&self) -> Cell {
         // A redriven one is tried for as long as its ticket counts.
-        Cell { bytes: self.encode().into(), expires: self.accepted + LIFETIME, alarm: self.alarm() }
+        Cell { bytes: self.encode().into(), expires: self.overdue + LIFETIME, alarm: self.alarm() }
     }
 
     /// Somebody looks for those whose outcome is not here.

@@ -12,6 +12,7 @@
 //! said. An execution that only waits is rows on the disk: it costs neither memory nor time.
 
 mod about;
+mod announcement;
 mod cell;
 mod chained;
 mod invocation;
@@ -24,6 +25,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use event_queue::EventQueue;
 use lambda_durable::{Due, Effects, Execution, Moment, Refusal};
 use tokio::{
     sync::{Mutex as TurnMutex, Semaphore, watch},
@@ -56,6 +58,8 @@ pub(crate) struct Executions {
     chained: Arc<Semaphore>,
     /// Held by whoever starts one under a name of the caller's.
     naming: TurnMutex<()>,
+    /// Where ends are told that nobody waits for.
+    queue: Option<EventQueue>,
 }
 
 /// Why nothing has changed.
@@ -84,7 +88,11 @@ impl Executions {
     ///
     /// # Panics
     /// Outside a Tokio runtime.
-    pub(crate) fn begin(store: ExecutionStore, runner: Runner) -> (Arc<Self>, watch::Receiver<()>) {
+    pub(crate) fn begin(
+        store: ExecutionStore,
+        runner: Runner,
+        queue: Option<EventQueue>,
+    ) -> (Arc<Self>, watch::Receiver<()>) {
         let executions = Arc::new(Self {
             store,
             runner,
@@ -95,6 +103,7 @@ impl Executions {
             places: Arc::new(Semaphore::new(MAX_RUNNING)),
             chained: Arc::new(Semaphore::new(MAX_RUNNING)),
             naming: TurnMutex::default(),
+            queue,
         });
         let (ended, end) = watch::channel(());
         let worker = Arc::clone(&executions);

@@ -109,13 +109,14 @@ impl LocalLambda {
         if let Some(deployments) = &deployments {
             deployments.begin(&runner, SystemTime::now());
         }
+        let told = queue.clone();
         let events = queue.map(|queue| {
             let (runner, configs) = (runner.clone(), Arc::clone(&configs));
             let worker = Worker { queue: queue.clone(), runner, configs }.start();
             Events { queue, worker }
         });
         let executions = executions.map(|store| {
-            let (executions, worker) = Executions::begin(store, runner.clone());
+            let (executions, worker) = Executions::begin(store, runner.clone(), told);
             Durable { executions, worker }
         });
         Ok(Self {
@@ -386,6 +387,7 @@ impl LocalLambda {
             trace: traces.function.to_str().unwrap_or_default().to_owned(),
             request_id: request_id.to_string(),
             parent: None,
+            is_event: kind != Kind::Synchronous,
         };
         let about = executions.start(start).await?;
         let arn = about.arn(&self.runner.driver.settings);
@@ -398,7 +400,7 @@ impl LocalLambda {
         if kind != Kind::Synchronous {
             return Ok(Response::from_parts(head.encode(invoke.operation), Body::from(Bytes::new())));
         }
-        let end = executions.end_of(&about.id).await.map_err(|failure| ApiError::service(&failure))?;
+        let end = executions.end_of(&about.id).await?;
         let (payload, failed) = executions::answer(&about, end);
         let head = InvokeReply {
             executed_version: Some(version_header(function.version)),

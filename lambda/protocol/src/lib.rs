@@ -21,5 +21,6 @@ pub mod platform_log;
 pub mod quotas;
 pub mod runtime_api;
 pub mod sigv4;
+pub mod status_change;
 pub mod trace;
 pub mod validation;

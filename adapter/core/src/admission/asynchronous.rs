@@ -34,13 +34,14 @@ impl Asynchronous {
         }
         match &call.callback {
             None => Ok(EVENT_REQUEST_BYTES),
-            Some(_) if function.durable => Err(Rejection::NotImplemented(
-                "no callback tells of a durable function's end; ask for it instead",
-            )),
             Some(url) => {
                 let policy = self.callbacks.as_ref();
                 let policy = policy.ok_or(Rejection::NotImplemented("callbacks are not available here"))?;
                 url.check(&policy.of(key))?;
+                if function.durable {
+                    // Its end is told without its event.
+                    return Ok(EVENT_REQUEST_BYTES);
+                }
                 Ok(self.callback_event_bytes.min(EVENT_REQUEST_BYTES))
             }
         }

@@ -201,14 +201,14 @@ fn where_asynchronous_calls_are_taken_they_carry_their_callback_and_key() {
 }
 
 #[test]
-fn a_durable_function_is_called_asynchronously_and_promises_no_callback() {
+fn a_durable_function_is_called_asynchronously_with_events_of_any_size() {
     let durable = |url| {
         let function = Function { durable: true, ..row(true) };
         admitted_to(Arc::new(function), every_right(), url, &Asynchronous::default())
     };
     assert_eq!(durable(None).unwrap().mode, Mode::Async);
-    let refused = durable(Some("https://caller.example/done")).unwrap_err();
-    assert!(matches!(refused, Rejection::NotImplemented(_)), "{refused:?}");
+    let promised = durable(Some("https://caller.example/done")).unwrap();
+    assert_eq!((promised.event_limit, promised.callback.unwrap().target()), (1_048_576, "/done"));
 }
 
 #[test]

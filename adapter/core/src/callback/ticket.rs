@@ -92,7 +92,7 @@ impl Ticket {
             callback: callback.clone(),
             echo: dialect.echo(exchange),
             created,
-            expires: created + LIFETIME,
+            expires: created + if invocation.function.durable { EXECUTION_MAX + LIFETIME } else { LIFETIME },
             hops: Hops::of(&exchange.head.headers).next()?,
         };
         if ticket.encode().len() > MAX_PLAIN_BYTES {
@@ -162,6 +162,9 @@ fn to_the_millisecond(time: SystemTime) -> SystemTime {
 
 /// How long a ticket counts. Ours: as long as SQS keeps a message at most.
 pub const LIFETIME: Duration = Duration::from_hours(14 * 24);
+
+/// How long a durable execution may take at most: 366 days. Source: Lambda's service model, `ExecutionTimeout`.
+pub const EXECUTION_MAX: Duration = Duration::from_hours(366 * 24);
 
 /// What is sealed as a ticket opens as nothing else.
 const PURPOSE: &[u8] = b"stayput callback ticket 1";

@@ -66,6 +66,7 @@ pub(super) fn deliverer(
         post,
         figures,
         timelines: Some(timelines),
+        executions: None,
     })
 }
 

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use http::{Method, Response};
-use lambda_durable::{CallbackEnd, ErrorObject};
+use lambda_durable::{CallbackEnd, ErrorObject, limits};
 use lambda_protocol::api_error::{ApiError, ErrorCode};
 use uuid::Uuid;
 
@@ -47,6 +47,10 @@ impl Call {
         let execution = execution_of(&id).ok_or_else(none)?;
         let end = match self.operation {
             Operation::Heartbeat => None,
+            Operation::Fail if body.len() > limits::ERROR_BYTES => {
+                let most = limits::ERROR_BYTES;
+                return Err(invalid(format_args!("Error object size must be less than {most} bytes.")));
+            }
             Operation::Fail => Some(CallbackEnd::Failed(read::<ErrorObject>(body)?)),
             Operation::Succeed => {
                 if body.len() > RESULT_BYTES {

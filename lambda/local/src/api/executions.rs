@@ -248,7 +248,10 @@ async fn checkpoint(id: &str, body: &[u8], executions: &Arc<Executions>) -> Answ
 }
 
 async fn stop(id: &str, body: &[u8], executions: &Arc<Executions>) -> Answered {
-    let error: ErrorObject = read(body)?;
+    let mut error: ErrorObject = read(body)?;
+    if error == ErrorObject::default() {
+        error.error_message = Some(STOPPED.to_owned());
+    }
     let stopped = executions.change(id, move |doing| {
         let effects = doing.execution.stop(error, doing.now);
         Ok((doing.execution.end.as_ref().map_or(doing.now, |end| end.at), effects))
@@ -358,6 +361,9 @@ fn marker(query: &str) -> Result<Option<(u64, String)>, ApiError> {
 fn seconds(moment: Moment) -> Value {
     moment.write(lambda_durable::Notation::Seconds)
 }
+
+/// What is told of an execution that was stopped without a word. Source: AWS's local runner.
+const STOPPED: &str = "Execution stopped by user request";
 
 const DATE: &str = "2025-12-01";
 const EXECUTIONS: &str = "durable-executions";

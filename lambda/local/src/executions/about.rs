@@ -27,6 +27,8 @@ pub(crate) struct About {
     pub(crate) request_id: String,
     /// Who waits for its end.
     pub(crate) parent: Option<Parent>,
+    /// Nobody waits for its end, so that it is told as ends of events are.
+    pub(crate) is_event: bool,
 }
 
 /// The operation of another execution that invoked this one.
@@ -109,6 +111,7 @@ mod tests {
             trace: String::new(),
             request_id: String::new(),
             parent: None,
+            is_event: false,
         };
         let arn = about.arn(&Settings::default());
         let expected =

@@ -127,6 +127,7 @@ impl Executions {
                         input: child.input.clone(),
                         request_id: Uuid::new_v4().to_string(),
                         parent: Some(Parent { execution, operation }),
+                        is_event: false,
                     };
                     let (about, change, due) = self.begin_execution(start, now)?;
                     changes.push(change);
@@ -244,6 +245,7 @@ impl Executions {
         if let Ok(Some((Parent { execution, operation }, end))) = end.await {
             self.child_ended(&execution, &operation, end).await;
         }
+        self.announce(id).await;
         self.until_written(id, || {
             self.change(id, |doing| {
                 *doing.is_settled = true;

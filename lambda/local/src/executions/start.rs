@@ -9,13 +9,16 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
-    About, Executions, Failure,
+    About, Executions,
     about::Parent,
     cell::Loaded,
     saved,
     store::{Change, New, StoreError},
 };
-use crate::function::{DurableConfig, Version};
+use crate::{
+    function::{DurableConfig, Version},
+    run::NotRun,
+};
 
 /// An execution that is to begin.
 #[derive(Clone, Debug)]
@@ -33,6 +36,7 @@ pub(crate) struct Start {
     pub(crate) trace: String,
     pub(crate) request_id: String,
     pub(crate) parent: Option<Parent>,
+    pub(crate) is_event: bool,
 }
 
 impl Executions {
@@ -68,11 +72,23 @@ impl Executions {
         start: Start,
         now: Moment,
     ) -> Result<(About, Change, u64), StoreError> {
-        let Start { function, version, qualifier, config, name, id, input, trace, request_id, parent } =
-            start;
+        let Start {
+            function,
+            version,
+            qualifier,
+            config,
+            name,
+            id,
+            input,
+            trace,
+            request_id,
+            parent,
+            is_event,
+        } = start;
         let id = id.unwrap_or_else(new_id);
         let name = name.unwrap_or_else(|| Uuid::new_v4().to_string());
-        let about = About { id, name, function, version, qualifier, config, trace, request_id, parent };
+        let about =
+            About { id, name, function, version, qualifier, config, trace, request_id, parent, is_event };
         let new = about.new_execution(input.clone(), &self.runner.driver.settings);
         let (execution, effects) = Execution::start(new, now);
         let written =
@@ -93,17 +109,20 @@ impl Executions {
     /// Waits for an execution's end. The future may be dropped.
     ///
     /// # Errors
-    /// It is gone, or cannot be read.
-    pub(crate) async fn end_of(&self, id: &str) -> Result<End, Failure> {
+    /// It is gone, or cannot be read, or the service shuts down; then it goes on at the next start.
+    pub(crate) async fn end_of(&self, id: &str) -> Result<End, ApiError> {
         // Held from here on, so that the end is heard of.
         let held = self.cells.hold(id);
         let mut is_over = held.cell().is_over.subscribe();
+        let mut closing = self.runner.driver.closing();
         loop {
-            if let Some(end) = self.look(id, |_, execution| execution.end.clone()).await? {
+            let end = self.look(id, |_, execution| execution.end.clone()).await;
+            if let Some(end) = end.map_err(|failure| ApiError::service(&failure))? {
                 return Ok(end);
             }
-            if is_over.wait_for(|is_over| *is_over).await.is_err() {
-                return Err(Failure::Unknown);
+            tokio::select! {
+                _ = is_over.wait_for(|is_over| *is_over) => {}
+                () = closing.begins() => return Err(NotRun::Closed.into()),
             }
         }
     }

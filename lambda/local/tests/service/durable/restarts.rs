@@ -85,3 +85,17 @@ async fn a_database_is_one_services_alone() {
     assert_eq!(second.unwrap_err().kind(), std::io::ErrorKind::ResourceBusy);
     stage.stop().await;
 }
+
+#[tokio::test]
+async fn who_waits_while_the_service_ends_is_told_so() {
+    let stage = Stage::with(vec![durable("f")]).await;
+    let input = stage.input();
+    let ends = async {
+        let played = stage.invocation().await;
+        stage.running.local.shutdown().await;
+        drop(played);
+    };
+    let (answer, ()) = tokio::join!(stage.running.invoke("f:$LATEST", &input), ends);
+    assert_eq!(answer.status(), 500, "{answer:?}");
+    assert!(answer.body().ends_with(b"\"The local Lambda is shutting down.\"}"), "{answer:?}");
+}
