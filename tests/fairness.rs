@@ -175,6 +175,7 @@ fn table() -> Table {
         lambda: FunctionRef::new("echo"),
         qualifier: None,
         payload_is_event: false,
+        durable: false,
         streams: false,
         timeout,
     };

@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("stayput-runtime", 1),
     ("lambda-local", 2),
     ("misbehave", 3),
+    ("witness", 3),
     ("stock-stream", 3),
     ("stayput", 3),
     ("download", 3),
@@ -18,6 +19,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("fail", 3),
     ("hello", 3),
     ("sleep", 3),
+    ("steps", 3),
     ("stock", 3),
     ("ticker", 3),
 ];

@@ -20,6 +20,7 @@ mod dev;
 mod doctor;
 mod embedded;
 mod events;
+mod executions;
 mod failure;
 mod following;
 mod function_urls;
@@ -68,6 +69,7 @@ enum Verb {
     Routes(routes::Routes),
     Keys(keys::Keys),
     Events(events::Events),
+    Executions(executions::Executions),
     Logs(logs::Logs),
     #[cfg(feature = "aws")]
     Functions(functions::Functions),
@@ -107,6 +109,7 @@ impl Cli {
             Verb::Routes(routes) => routes.run(self.json),
             Verb::Keys(keys) => keys.run(self.json),
             Verb::Events(events) => events.run(self.json),
+            Verb::Executions(executions) => executions.run(self.json),
             Verb::Logs(logs) => logs.run(self.json),
             #[cfg(feature = "aws")]
             Verb::Functions(functions) => functions.run(self.json),

@@ -32,6 +32,9 @@ pub struct Error {
     message: String,
     /// The nearest cause first.
     causes: Vec<String>,
+    /// What only durable functions tell.
+    #[cfg(feature = "durable")]
+    pub(crate) more: Option<Box<crate::durable::More>>,
 }
 
 impl Error {
@@ -47,7 +50,17 @@ impl Error {
 
     /// A fault that callers see as `error_type`, exactly as given.
     pub fn new(error_type: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { error_type: error_type.into(), message: message.into(), causes: Vec::new() }
+        Self::with_causes(error_type.into(), message.into(), Vec::new())
+    }
+
+    pub(crate) fn with_causes(error_type: Cow<'static, str>, message: String, causes: Vec<String>) -> Self {
+        Self {
+            error_type,
+            message,
+            causes,
+            #[cfg(feature = "durable")]
+            more: None,
+        }
     }
 
     /// The same fault, with what it was caused by for the log.
@@ -73,7 +86,7 @@ impl Error {
 impl<E: StdError> From<E> for Error {
     fn from(error: E) -> Self {
         let name = short_name(any::type_name::<E>());
-        Self { error_type: name.into(), message: error.to_string(), causes: texts(error.source()) }
+        Self::with_causes(name.into(), error.to_string(), texts(error.source()))
     }
 }
 

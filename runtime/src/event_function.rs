@@ -62,7 +62,7 @@ pub(crate) async fn call<In, Out>(
 where
     In: DeserializeOwned,
 {
-    handler(decode(event)?, context).await
+    handler(decode(event.get())?, context).await
 }
 
 pub(crate) fn encode(answer: &impl Serialize) -> Result<Box<RawValue>, Error> {
@@ -70,8 +70,8 @@ pub(crate) fn encode(answer: &impl Serialize) -> Result<Box<RawValue>, Error> {
 }
 
 /// The message names the field, as `lines[2].amount: invalid type: …`.
-fn decode<In: DeserializeOwned>(event: &RawValue) -> Result<In, Error> {
-    let mut json = serde_json::Deserializer::from_str(event.get());
+pub(crate) fn decode<In: DeserializeOwned>(event: &str) -> Result<In, Error> {
+    let mut json = serde_json::Deserializer::from_str(event);
     serde_path_to_error::deserialize(&mut json)
         .map_err(|error| Error::new(Error::INVALID_EVENT, error.to_string()))
 }

@@ -108,6 +108,11 @@
 //! }
 //! ```
 //!
+//! # Durable functions
+//!
+//! With the feature `durable`, functions of many steps that outlive the process which runs them: the module `durable`, and
+//! `run_durable`.
+//!
 //! # Testing
 //!
 //! [`testing`] calls a handler as Lambda would, through the same bytes, without a process or a socket.
@@ -121,6 +126,8 @@
 
 mod answer;
 mod context;
+#[cfg(feature = "durable")]
+pub mod durable;
 mod error;
 mod event_function;
 mod event_stream;
@@ -140,6 +147,8 @@ pub use bytes::Bytes;
 pub use http;
 
 pub use context::Context;
+#[cfg(feature = "durable")]
+pub use durable::{run_durable, serve_durable};
 pub use error::Error;
 pub use event_function::{run_event, serve_event};
 pub use event_stream::{run_event_stream, serve_event_stream};
@@ -158,6 +167,11 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/streams.md")]
 struct Streams;
+
+/// And that of the page about steps.
+#[cfg(all(doctest, feature = "durable"))]
+#[doc = include_str!("../../docs/steps.md")]
+struct Steps;
 
 /// And those of the pages on moving.
 #[cfg(doctest)]

@@ -56,6 +56,10 @@ pub enum ServeError {
     /// The operating system gave no event queue or no timer.
     #[error("the Tokio runtime could not be started")]
     Tokio(#[source] std::io::Error),
+    /// A variable does not say what a durable function must know.
+    #[cfg(feature = "durable")]
+    #[error("{0}")]
+    Setting(String),
     /// Lambda went away, or said what nobody understands.
     #[error("the Runtime API broke off")]
     RuntimeApi(#[source] BoxError),

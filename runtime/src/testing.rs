@@ -81,6 +81,8 @@ use crate::{
     Context, Error, event_function, event_stream, http_function, http_stream, panics::caught, serve::span,
 };
 
+#[cfg(feature = "durable")]
+pub mod durable;
 mod reading;
 
 pub use reading::Reading;

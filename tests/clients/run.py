@@ -134,6 +134,7 @@ def own_clients():
     return [
         ("aws-callbacks", [python, str(HERE / "python/aws_callbacks.py")]),
         ("aws-crashes", [python, str(HERE / "python/aws_crashes.py")]),
+        ("durable-crashes", [python, str(HERE / "python/durable_crashes.py")]),
         *durable_restarts(),
     ]
 

@@ -112,6 +112,7 @@ fn function(name: &str) -> Function {
         lambda: FunctionRef::new(name),
         qualifier: None,
         payload_is_event: false,
+        durable: false,
         streams: false,
         timeout: Duration::from_secs(30),
     }

@@ -76,6 +76,7 @@ impl Caller {
             lambda: FunctionRef::new("echo"),
             qualifier: None,
             payload_is_event: false,
+            durable: false,
             streams: false,
             timeout: DEADLINE,
         };

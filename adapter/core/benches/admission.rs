@@ -48,6 +48,7 @@ fn table(rows: usize) -> Table {
             lambda: FunctionRef::new(name(row)),
             qualifier: None,
             payload_is_event: false,
+            durable: false,
             streams: false,
             timeout: Duration::from_secs(30),
         };

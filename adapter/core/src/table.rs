@@ -19,6 +19,8 @@ pub struct Function {
     pub qualifier: Option<Qualifier>,
     /// `payload = "event"`: on HTTP dialects too, the body goes in as the event and the payload comes out.
     pub payload_is_event: bool,
+    /// `durable = true`: a call starts an execution, which has the call's id as its name.
+    pub durable: bool,
     /// `stream = true`: HTTP answers pass on as the function makes them.
     pub streams: bool,
     /// How long the gateway waits for the answer.

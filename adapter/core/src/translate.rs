@@ -61,6 +61,7 @@ pub fn encode(
         log_type: log_type(dialect, invocation),
         trace: Some(trace),
         request_id: Some(exchange.id),
+        durable_execution_name: invocation.function.durable.then(|| exchange.id.to_string()),
         ..Invoke::new(invocation.function.lambda.clone())
     };
     Ok((invoke.encode(), payload))

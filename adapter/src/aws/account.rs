@@ -87,6 +87,14 @@ impl Account {
         Ok((backend, endpoint))
     }
 
+    /// Lambda's API as it is, whatever of it is asked.
+    ///
+    /// # Errors
+    /// Its endpoint is none.
+    pub async fn lambda_api(&self) -> Result<Lean, SetupError> {
+        self.client(Service::lambda(), endpoint::of_lambda(&self.config).await?)
+    }
+
     /// The queue of this URL, which says where SQS is, too.
     ///
     /// # Errors
@@ -111,8 +119,7 @@ impl Account {
     /// # Errors
     /// Lambda's endpoint is none.
     pub async fn destinations(&self, queue: Arc<Sqs>) -> Result<EventInvokeConfigs, SetupError> {
-        let origin = endpoint::of_lambda(&self.config).await?;
-        Ok(EventInvokeConfigs::new(self.client(Service::lambda(), origin)?, queue))
+        Ok(EventInvokeConfigs::new(self.lambda_api().await?, queue))
     }
 
     /// What functions wrote.

@@ -7,10 +7,10 @@ use std::{
 };
 
 use lambda_local::{
-    function::{FunctionUrl, InvokeMode},
+    function::{DurableConfig, FunctionUrl, InvokeMode},
     template::TemplateFunction,
 };
-use lambda_protocol::function::FunctionRef;
+use lambda_protocol::function::{FunctionRef, Qualifier};
 use stayput_core::{
     Credential, DIALECTS,
     keys::{Cidr, CredentialHash, Key, Right, Scope},
@@ -30,24 +30,26 @@ pub struct OwnName {
     pub timeout: Duration,
     /// Its URL's mode says that it streams.
     pub streams: bool,
+    /// `None`: a call of it is one invocation.
+    pub durable: Option<DurableConfig>,
 }
 
 impl OwnName {
     /// Of a function whose answers come whole.
     pub fn new(name: &str, timeout: Duration) -> Self {
-        Self { name: name.to_owned(), timeout, streams: false }
+        Self { name: name.to_owned(), timeout, streams: false, durable: None }
     }
 }
 
 impl From<&TemplateFunction> for OwnName {
-    fn from(TemplateFunction { name, timeout, url, .. }: &TemplateFunction) -> Self {
-        Self { streams: streams(url.as_ref()), ..Self::new(name, *timeout) }
+    fn from(TemplateFunction { name, timeout, url, durable, .. }: &TemplateFunction) -> Self {
+        Self { streams: streams(url.as_ref()), durable: *durable, ..Self::new(name, *timeout) }
     }
 }
 
 impl From<&lambda_local::Function> for OwnName {
-    fn from(lambda_local::Function { name, timeout, url, .. }: &lambda_local::Function) -> Self {
-        Self { streams: streams(url.as_ref()), ..Self::new(name, *timeout) }
+    fn from(lambda_local::Function { name, timeout, url, durable, .. }: &lambda_local::Function) -> Self {
+        Self { streams: streams(url.as_ref()), durable: *durable, ..Self::new(name, *timeout) }
     }
 }
 
@@ -59,10 +61,15 @@ fn streams(url: Option<&FunctionUrl>) -> bool {
 /// cannot write is left out there.
 pub fn own_names(functions: impl IntoIterator<Item = OwnName>) -> Table {
     let mut table = Table::default();
-    for OwnName { name, timeout, streams } in functions {
+    for OwnName { name, timeout, streams, durable } in functions {
         let lambda = FunctionRef { region: None, account: None, name: name.clone(), qualifier: None };
-        let function =
-            Function { lambda, qualifier: None, payload_is_event: false, streams, timeout: timeout + GRACE };
+        // A durable one is called by a qualified name, takes events, and is waited for until its execution is over.
+        let qualifier = durable.map(|_| Qualifier::latest());
+        let timeout = durable.map_or(timeout, |config| {
+            Duration::from_secs(config.execution_timeout_s).min(DurableConfig::AWAITED_MAX)
+        });
+        let (durable, timeout) = (durable.is_some(), timeout + GRACE);
+        let function = Function { lambda, qualifier, payload_is_event: durable, durable, streams, timeout };
         let function = Arc::new(function);
         for &dialect in DIALECTS {
             if let Some(key) = reachable_key(dialect, dialect.own_key(&name).as_str()) {

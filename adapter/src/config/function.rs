@@ -54,13 +54,27 @@ pub(super) fn reachable_key(dialect: &dyn Dialect, name: &str) -> Option<Functio
 fn function(row: &RawFunction, variables: &[(String, String)], mistakes: &mut Mistakes) -> Option<Function> {
     let lambda = lambda(row, variables, mistakes);
     let qualifier = qualifier(row, lambda.as_ref(), mistakes);
-    let payload_is_event = payload_is_event(row.payload.as_ref(), mistakes);
+    let durable = row.durable.unwrap_or_default();
+    let payload_is_event = payload_is_event(row.payload.as_ref(), mistakes) || durable;
     let timeout = timeout(row.timeout.as_ref(), mistakes);
     let streams = row.stream.unwrap_or_default();
     if let (true, Some(payload)) = (streams, &row.payload) {
         mistakes.add(payload.mistake("the bare answer has no head to begin with; leave this out, or stream"));
     }
-    Some(Function { lambda: lambda?, qualifier, payload_is_event, streams, timeout })
+    if let (true, Some(lambda), Some(written)) = (durable, &lambda, &row.lambda)
+        && qualifier.is_none()
+        && lambda.qualifier.is_none()
+    {
+        let text = "a durable function is called by a version or an alias; write NAME:ALIAS";
+        mistakes.add(written.mistake(text));
+    }
+    if durable && streams {
+        mistakes.at(
+            &row.origin,
+            "a durable function answers when its execution is over; leave stream out, or durable",
+        );
+    }
+    Some(Function { lambda: lambda?, qualifier, payload_is_event, durable, streams, timeout })
 }
 
 /// A name or ARN as it is, or `${STAYPUT_…}`: the value of that variable, as whoever deploys hands in what CloudFormation has

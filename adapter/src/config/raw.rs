@@ -23,6 +23,7 @@ pub(super) struct RawFunction {
     pub(super) lambda: Option<Written>,
     pub(super) qualifier: Option<Written>,
     pub(super) payload: Option<Written>,
+    pub(super) durable: Option<bool>,
     pub(super) stream: Option<bool>,
     pub(super) timeout: Option<Written>,
     /// What each dialect's callers name it.
@@ -81,6 +82,7 @@ fn function(mut row: Section<'_>, mistakes: &mut Mistakes) -> RawFunction {
         lambda: row.word("lambda", mistakes),
         qualifier: row.word("qualifier", mistakes),
         payload: row.word("payload", mistakes),
+        durable: row.truth("durable", mistakes),
         stream: row.truth("stream", mistakes),
         timeout: row.word("timeout", mistakes),
         names: DIALECTS

@@ -30,6 +30,11 @@ pub(super) fn function() -> Vec<Field> {
             Shape::Word(&["event"]),
         ),
         field(
+            "durable",
+            "true: a call starts a durable execution, which has the call's id as its name.",
+            Shape::Truth,
+        ),
+        field(
             "stream",
             "true: answers pass on as the function makes them, where the dialect's are HTTP answers.",
             Shape::Truth,

@@ -102,7 +102,7 @@ fn the_examples_in_the_default_file_are_valid() {
         .flat_map(|line| [line, "\n"])
         .collect();
     let rows = rows(&uncommented);
-    assert_eq!(rows.table.rows().count(), 6);
+    assert_eq!(rows.table.rows().count(), 7);
     assert_eq!(rows.keys.len(), 2);
 }
 
@@ -175,6 +175,25 @@ fn unknown_keys_are_mistakes_with_a_guess() {
         &["2:1: \"colour\" is unknown; known: listen, concurrency, wait_scale, sqs_endpoint"],
     );
     check(&format!("{FUNCTION}stedy = \"x\"\n"), &["4:1: \"stedy\" is unknown; did you mean \"stedi\"?"]);
+}
+
+#[test]
+fn a_durable_function_has_a_qualified_name_and_takes_events() {
+    let row = |name: &str, more: &str| {
+        let text = format!("[[function]]\nlambda = \"{name}\"\ndurable = true\nstedi = \"f\"\n{more}");
+        Config::check(&file(&text)).map(|config| config.rows.unwrap().table)
+    };
+    let table = row("f:live", "").unwrap();
+    let (_, _, function) = table.rows().next().unwrap();
+    assert!(function.durable && function.payload_is_event);
+    assert!(row("f", "qualifier = \"1\"\n").is_ok());
+    let said = row("f", "").unwrap_err().to_string();
+    assert!(
+        said.contains("a durable function is called by a version or an alias; write NAME:ALIAS"),
+        "{said}"
+    );
+    let said = row("f:1", "stream = true\n").unwrap_err().to_string();
+    assert!(said.contains("leave stream out, or durable"), "{said}");
 }
 
 #[test]

@@ -72,7 +72,8 @@ impl Write for Lines {
 fn gateway(log: Lines, backend: impl LambdaBackend + 'static) -> Gateway {
     let lambda = lambda_protocol::function::FunctionRef::new("echo");
     let timeout = Duration::from_secs(30);
-    let function = Function { lambda, qualifier: None, payload_is_event: false, streams: true, timeout };
+    let function =
+        Function { lambda, qualifier: None, payload_is_event: false, durable: false, streams: true, timeout };
     let mut table = Table::default();
     table.add("openfaas", FunctionKey::new("echo"), Arc::new(function));
     let mut keys = Keyring::default();

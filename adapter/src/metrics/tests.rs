@@ -11,7 +11,14 @@ fn table(names: &[&str]) -> Table {
     let mut table = Table::default();
     for name in names {
         let (lambda, timeout) = (FunctionRef::new(*name), Duration::from_secs(3));
-        let function = Function { lambda, qualifier: None, payload_is_event: false, streams: false, timeout };
+        let function = Function {
+            lambda,
+            qualifier: None,
+            payload_is_event: false,
+            durable: false,
+            streams: false,
+            timeout,
+        };
         table.add("stedi", FunctionKey::new(*name), Arc::new(function));
     }
     table

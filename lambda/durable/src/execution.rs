@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 pub use self::{
     callbacks::CallbackEnd,
-    checkpoint::{Answer, Host, Resolved},
+    checkpoint::{Answer, Host, Resolved, Target},
     invocations::{Begun, InvocationEnd, Page},
 };
 use crate::{
@@ -143,6 +143,8 @@ pub struct Child {
     pub function: String,
     pub tenant: Option<String>,
     pub input: String,
+    /// What [`Target`] said of it when it was asked for; not of one that is [open](Execution::open_children).
+    pub execution_arn: Option<String>,
 }
 
 /// How an invoked function has ended.
@@ -230,6 +232,7 @@ impl Execution {
                 function: function.clone(),
                 tenant: tenant.clone(),
                 input: input.clone()?,
+                execution_arn: None,
             })
         })
     }

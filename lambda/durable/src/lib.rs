@@ -2,7 +2,7 @@
 //! runtime. Pure: time is an argument, and what follows is data.
 //!
 //! ```
-//! use lambda_durable::{Due, Execution, Host, InvocationEnd, Moment, NewExecution, Outcome, Resolved};
+//! use lambda_durable::{Due, Execution, Host, InvocationEnd, Moment, NewExecution, Outcome, Resolved, Target};
 //!
 //! let new = NewExecution { id: "1".into(), arn: "arn:…".into(), input: "{}".into(), timeout_s: 60 };
 //! let (mut execution, effects) = Execution::start(new, Moment(0));
@@ -13,7 +13,7 @@
 //! let token = begun.event["CheckpointToken"].as_str().unwrap().to_owned();
 //! let wait = serde_json::json!([{"Id": "w", "Type": "WAIT", "Action": "START", "WaitOptions": {"WaitSeconds": 5}}]);
 //! let updates: Vec<_> = serde_json::from_value(wait).unwrap();
-//! let mut host = Host { callback_id: &mut || unreachable!(), resolve: &|_| Resolved::Found };
+//! let mut host = Host { callback_id: &mut || unreachable!(), resolve: &|_| Resolved::Found(Target::default()) };
 //! let (answer, _) = execution.checkpoint(&token, None, &updates, &mut host, Moment(2)).unwrap();
 //! assert_eq!(answer.operations[0]["Status"], "STARTED");
 //! execution.end_invocation(InvocationEnd::Answered(br#"{"Status":"PENDING"}"#.to_vec()), Moment(3));
@@ -44,16 +44,18 @@ pub mod limits;
 mod operation;
 mod output;
 mod time;
+mod told;
 mod update;
 
 pub use error::{ErrorObject, Refusal};
 pub use execution::{
     Answer, Begun, CallbackEnd, Child, ChildEnd, Due, Effects, End, Execution, Host, InvocationEnd,
-    NewExecution, Outcome, Page, Resolved,
+    NewExecution, Outcome, Page, Resolved, Target,
 };
 pub use history::{Event, Subject, What};
 pub use operation::{Kind, Operation, OperationType, Status};
 pub use time::{Moment, Notation};
+pub use told::Told;
 pub use update::{
     Action, CallbackOptions, ChainedInvokeOptions, ContextOptions, OperationUpdate, StepOptions, WaitOptions,
 };

@@ -33,6 +33,7 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 pub(crate) use code::UPLOAD_BYTES;
+pub(crate) use executions::is_checkpoint;
 pub(crate) use functions::upload;
 pub(crate) use invoke_async::decode as invoke_async;
 use page::page;

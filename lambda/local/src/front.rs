@@ -12,7 +12,7 @@ use http::{Request, Response, StatusCode, header::EXPECT, request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use lambda_protocol::{
-    api_error::ApiError,
+    api_error::{ApiError, ErrorCode},
     quotas::SYNC_REQUEST_BYTES,
     sigv4::{self, Verifier},
 };
@@ -87,7 +87,7 @@ async fn answer(local: &LocalLambda, ends: Ends, request: Request<Incoming>) -> 
     let (head, mut body) = request.into_parts();
     // Archives are large, and are in memory twice while they are unpacked.
     let _turn = match Allowed::of(&head) {
-        Allowed::Event => None,
+        Allowed::Event | Allowed::Checkpoint => None,
         Allowed::Archive(_) => Some(local.uploads.acquire().await),
     };
     let answered = match (Address::of(&head), local.verifier()) {
@@ -137,10 +137,15 @@ pub(crate) enum Allowed {
     Event,
     /// As an archive, which the operation of this name brings.
     Archive(&'static str),
+    /// As a checkpoint, whose payloads are texts in JSON.
+    Checkpoint,
 }
 
 impl Allowed {
     fn of(head: &request::Parts) -> Self {
+        if api::is_checkpoint(head) {
+            return Self::Checkpoint;
+        }
         api::upload(head).map_or(Self::Event, Self::Archive)
     }
 
@@ -148,6 +153,7 @@ impl Allowed {
         match self {
             Self::Event => SYNC_REQUEST_BYTES,
             Self::Archive(_) => UPLOAD_BYTES,
+            Self::Checkpoint => CHECKPOINT_BYTES,
         }
     }
 
@@ -155,6 +161,10 @@ impl Allowed {
         match self {
             Self::Event => ApiError::too_large_sync(),
             Self::Archive(operation) => ApiError::too_large_upload(operation, UPLOAD_BYTES),
+            Self::Checkpoint => {
+                let text = format_args!("A checkpoint has at most {CHECKPOINT_BYTES} bytes.");
+                ApiError::new(ErrorCode::RequestTooLarge, text)
+            }
         }
     }
 }
@@ -193,6 +203,9 @@ fn cut() -> Response<Body> {
     *response.status_mut() = StatusCode::BAD_REQUEST;
     response
 }
+
+/// Of a checkpoint's request: a payload of 6 MiB as a text in JSON, if not all of it has to be escaped, and others beside it. Ours; AWS's is not known.
+const CHECKPOINT_BYTES: usize = 16 << 20;
 
 /// Connections at once. Ours: four for each invocation that may run by default.
 const MAX_CONNECTIONS: usize = 4_096;

@@ -381,6 +381,7 @@ impl LocalLambda {
             qualifier: invoke.effective_qualifier().map_or(Qualifier::LATEST, Qualifier::as_str).to_owned(),
             config,
             name: invoke.durable_execution_name,
+            id: None,
             input: String::from_utf8_lossy(&payload).into_owned(),
             trace: traces.function.to_str().unwrap_or_default().to_owned(),
             request_id: request_id.to_string(),

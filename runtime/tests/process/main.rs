@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "clippy takes only functions marked #[test] for tests")]
 
 mod conversation;
+#[cfg(feature = "durable")]
+mod durable;
 mod runtime_api;
 mod stream;
 
@@ -28,6 +30,10 @@ fn function() {
         Ok("http") => stayput_runtime::run_http(http_function),
         Ok("event stream") => stayput_runtime::run_event_stream(stream::event_function),
         Ok("http stream") => stayput_runtime::run_http_stream(stream::http_function),
+        #[cfg(feature = "durable")]
+        Ok("durable") => durable::run(),
+        #[cfg(feature = "durable")]
+        Ok("durable app") => durable::run_app(),
         Ok(_) | Err(_) => return,
     };
     assert_eq!(ended, ExitCode::SUCCESS);

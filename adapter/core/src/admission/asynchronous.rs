@@ -27,13 +27,16 @@ impl Asynchronous {
     /// A callback that is not to be sent; a function whose events have no place for what a dialect's callers may ask.
     pub(super) fn admit(&self, call: &Call, key: &Key, function: &Function) -> Result<usize, Rejection> {
         match call.shape {
-            Shape::Http { .. } if function.payload_is_event => {
+            Shape::Http { .. } if function.payload_is_event && !function.durable => {
                 return Err(Rejection::NotImplemented("this function takes synchronous calls only"));
             }
             Shape::Http { .. } | Shape::Event => {}
         }
         match &call.callback {
             None => Ok(EVENT_REQUEST_BYTES),
+            Some(_) if function.durable => Err(Rejection::NotImplemented(
+                "no callback tells of a durable function's end; ask for it instead",
+            )),
             Some(url) => {
                 let policy = self.callbacks.as_ref();
                 let policy = policy.ok_or(Rejection::NotImplemented("callbacks are not available here"))?;

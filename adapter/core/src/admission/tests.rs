@@ -66,8 +66,14 @@ fn table() -> Table {
     for number in 0..FUNCTIONS - 1 {
         let lambda = FunctionRef::new(format!("f{number}"));
         let timeout = Duration::from_secs(1);
-        let row =
-            Arc::new(Function { lambda, qualifier: None, payload_is_event: false, streams: false, timeout });
+        let row = Arc::new(Function {
+            lambda,
+            qualifier: None,
+            payload_is_event: false,
+            durable: false,
+            streams: false,
+            timeout,
+        });
         for dialect in DIALECTS {
             table.add(dialect.name(), function_key(*dialect, number), Arc::clone(&row));
         }
@@ -151,21 +157,28 @@ fn admitted(
     payload_is_event: bool,
     policy: &Asynchronous,
 ) -> Result<Invocation, Rejection> {
-    admitted_by(Key::new("all", Scope::All, Scope::All, &Right::ALL), url, payload_is_event, policy)
+    admitted_to(Arc::new(row(payload_is_event)), every_right(), url, policy)
 }
 
-fn admitted_by(
+fn every_right() -> Key {
+    Key::new("all", Scope::All, Scope::All, &Right::ALL)
+}
+
+fn row(payload_is_event: bool) -> Function {
+    let lambda = FunctionRef::new("f");
+    let timeout = Duration::from_secs(1);
+    Function { lambda, qualifier: None, payload_is_event, durable: false, streams: false, timeout }
+}
+
+fn admitted_to(
+    row: Arc<Function>,
     key: Key,
     url: Option<&str>,
-    payload_is_event: bool,
     policy: &Asynchronous,
 ) -> Result<Invocation, Rejection> {
     let (mut ring, mut table) = (Keyring::default(), Table::default());
     ring.add_anonymous(key);
-    let timeout = Duration::from_secs(1);
-    let lambda = FunctionRef::new("f");
-    let row = Function { lambda, qualifier: None, payload_is_event, streams: false, timeout };
-    table.add("openfaas", FunctionKey::new("f"), Arc::new(row));
+    table.add("openfaas", FunctionKey::new("f"), row);
     let limits = Limits::new(NonZeroU32::new(10).unwrap());
     let desk = Desk { keys: &ring, table: &table, limits: &limits, tokens: None, asynchronous: Some(policy) };
     let request = http::Request::post("/async-function/f").header("idempotency-key", "k");
@@ -185,6 +198,17 @@ fn where_asynchronous_calls_are_taken_they_carry_their_callback_and_key() {
     assert_eq!(invocation.callback.unwrap().target(), "/done");
     assert_eq!(invocation.idempotency_key.unwrap().as_str(), "k");
     assert_eq!(invocation.mode, Mode::Async);
+}
+
+#[test]
+fn a_durable_function_is_called_asynchronously_and_promises_no_callback() {
+    let durable = |url| {
+        let function = Function { durable: true, ..row(true) };
+        admitted_to(Arc::new(function), every_right(), url, &Asynchronous::default())
+    };
+    assert_eq!(durable(None).unwrap().mode, Mode::Async);
+    let refused = durable(Some("https://caller.example/done")).unwrap_err();
+    assert!(matches!(refused, Rejection::NotImplemented(_)), "{refused:?}");
 }
 
 #[test]
@@ -215,7 +239,7 @@ fn a_callback_to_where_none_may_go_is_refused() {
 fn a_password_in_a_url_is_a_right_of_some_keys() {
     let with = |userinfo, url| {
         let key = Key { userinfo, ..Key::new("k", Scope::All, Scope::All, &Right::ALL) };
-        admitted_by(key, Some(url), false, &Asynchronous::default()).map(drop)
+        admitted_to(Arc::new(row(false)), key, Some(url), &Asynchronous::default()).map(drop)
     };
     let refused = Err(Rejection::CallbackUrl(UrlRefusal::Userinfo));
     assert_eq!(with(true, "https://me:pw@caller.example/"), Ok(()));

@@ -38,6 +38,7 @@ fn event() -> Bytes {
         lambda: FunctionRef::new("echo-fn"),
         qualifier: Some(Qualifier::parse("live").unwrap()),
         payload_is_event: false,
+        durable: false,
         streams: false,
         timeout: std::time::Duration::from_secs(3),
     };

@@ -28,6 +28,7 @@ fn invocation(mode: Mode, shape: Shape, logs: bool) -> Invocation {
         lambda: FunctionRef::new("echo-fn"),
         qualifier: None,
         payload_is_event: false,
+        durable: false,
         streams: false,
         timeout: Duration::from_secs(3),
     };
@@ -118,6 +119,20 @@ fn an_http_request_becomes_an_event_without_secrets() {
     assert_eq!(event["requestContext"]["requestId"], ID.to_string());
     assert_eq!(event["body"], "hi");
     assert!(!String::from_utf8_lossy(&payload).contains("s3cret"));
+}
+
+#[test]
+fn a_durable_execution_has_the_calls_id_as_its_name() {
+    let head = head("/", &[]);
+    let name_of = |durable| {
+        let invocation = invocation(Mode::Sync, Shape::Event, false);
+        let function = Arc::new(Function { durable, ..Function::clone(&invocation.function) });
+        let invocation = Invocation { function, ..invocation };
+        let (sent, _) = encode(&Stedi, &exchange(&head), &invocation, Bytes::new(), None).unwrap();
+        sent.headers.get("x-amz-durable-execution-name").map(|name| name.to_str().unwrap().to_owned())
+    };
+    assert_eq!(name_of(true), Some(exchange(&head).id.to_string()));
+    assert_eq!(name_of(false), None);
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub struct Host<'a> {
 /// What the target of an invocation is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Resolved {
-    Found,
+    Found(Target),
     /// Not there, or not to be invoked so: its operation fails with this.
     Fails(ErrorObject),
     /// No name at all, or another account's or region's: the whole checkpoint is refused, with this text.
@@ -49,6 +49,15 @@ pub(super) struct Last {
     token: String,
     answer: Answer,
     at: Moment,
+}
+
+/// A function that is there.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Target {
+    /// Which of its versions runs. `None`: that is not known.
+    pub version: Option<String>,
+    /// The execution that is to begin. `None`: the function is not durable.
+    pub execution_arn: Option<String>,
 }
 
 impl Answer {
@@ -237,10 +246,11 @@ impl Execution {
     fn invoke(&mut self, update: &OperationUpdate, effects: &mut Effects, host: &mut Host<'_>, now: Moment) {
         let options = update.chained_invoke_options.clone().unwrap_or_default();
         let input = update.payload.clone().unwrap_or_else(|| "{}".to_owned());
-        let error = match (host.resolve)(&options.function_name) {
+        let (target, error) = match (host.resolve)(&options.function_name) {
+            Resolved::Found(target) => (target, None),
             // The rules have asked before.
-            Resolved::Found | Resolved::Refused(_) => None,
-            Resolved::Fails(error) => Some(error),
+            Resolved::Refused(_) => (Target::default(), None),
+            Resolved::Fails(error) => (Target::default(), Some(error)),
         };
         let is_found = error.is_none();
         let kind = Kind::ChainedInvoke {
@@ -257,10 +267,17 @@ impl Execution {
         if is_found {
             details["Input"] = json!({ "Payload": input, "Truncated": false });
         }
+        let told = [("ExecutedVersion", &target.version), ("DurableExecutionArn", &target.execution_arn)];
+        for (name, value) in told {
+            if let Some(value) = value {
+                details[name] = value.clone().into();
+            }
+        }
         let at = self.open(update, kind, What::ChainedInvokeStarted, details, effects, now);
         if is_found {
             let (operation, function, tenant) = (update.id.clone(), options.function_name, options.tenant_id);
-            effects.children.push(Child { operation, function, tenant, input });
+            let execution_arn = target.execution_arn;
+            effects.children.push(Child { operation, function, tenant, input, execution_arn });
         } else {
             self.end_operation(at, Status::Failed, What::ChainedInvokeFailed, effects, now);
         }

@@ -68,7 +68,7 @@ impl Story {
                 Resolved::Fails(ErrorObject::new("ResourceNotFoundException", "Function not found: nobody."))
             }
             "elsewhere" => Resolved::Refused("Functions of other accounts cannot be invoked.".to_owned()),
-            _ => Resolved::Found,
+            _ => Resolved::Found(Target::default()),
         };
         let mut host = Host { callback_id: &mut callback_id, resolve: &resolve };
         let (answer, effects) =
@@ -282,7 +282,8 @@ fn only_the_last_token_writes_and_the_same_call_has_the_same_answer() {
     let (first, updates) = (story.token.clone(), json!([step("s", "START")]));
     let updates: Vec<OperationUpdate> = serde_json::from_value(updates).unwrap();
     let send = |story: &mut Story, token: &str, client: &str| {
-        let mut host = Host { callback_id: &mut || unreachable!(), resolve: &|_| Resolved::Found };
+        let mut host =
+            Host { callback_id: &mut || unreachable!(), resolve: &|_| Resolved::Found(Target::default()) };
         story.execution.checkpoint(token, Some(client), &updates, &mut host, story.now)
     };
     let (answer, _) = send(&mut story, &first, "a").unwrap();

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode};
+use http::{Method, Response, StatusCode, request};
 use jiff::Timestamp;
 use lambda_durable::{
     Effects, End, ErrorObject, Event, Execution, Host, Moment, OperationUpdate, Outcome, Refusal, limits,
@@ -179,6 +179,12 @@ impl Call {
         }
         Ok(answer_json(page("DurableExecutions", told, last.filter(|_| found.len() > items))))
     }
+}
+
+/// Whether it is a checkpoint, which may be larger than other requests.
+pub(crate) fn is_checkpoint(head: &request::Parts) -> bool {
+    let path = head.uri.path();
+    path.starts_with("/2025-12-01/durable-executions/") && path.ends_with("/checkpoint")
 }
 
 /// A call's answer, or why there is none.

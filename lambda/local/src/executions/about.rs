@@ -1,10 +1,10 @@
 //! What never changes of an execution, and how it is named.
 
 use lambda_durable::{ErrorObject, Moment, NewExecution};
-use lambda_protocol::function::FunctionArn;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    events::targets::function_arn,
     function::{DurableConfig, Version},
     settings::Settings,
 };
@@ -37,15 +37,13 @@ pub(crate) struct Parent {
 }
 
 impl About {
-    /// Source: service model, `DurableExecutionArn`.
     pub(crate) fn arn(&self, settings: &Settings) -> String {
-        let version = self.version.to_string();
-        format!("{}{SEPARATOR}{}/{}", self.function_arn(&version, settings), self.name, self.id)
+        execution_arn(&self.function, &self.version.to_string(), &self.name, &self.id, settings)
     }
 
     /// With its version.
     pub(crate) fn version_arn(&self, settings: &Settings) -> String {
-        self.function_arn(&self.version.to_string(), settings)
+        function_arn(settings, &self.function, Some(&self.version.to_string()))
     }
 
     pub(crate) fn new_execution(&self, input: String, settings: &Settings) -> NewExecution {
@@ -63,21 +61,32 @@ impl About {
     pub(crate) fn kept_until(&self, end: Moment) -> Moment {
         end.plus_seconds(self.config.retention_days * SECONDS_OF_A_DAY)
     }
+}
 
-    fn function_arn(&self, qualifier: &str, settings: &Settings) -> String {
-        let (region, account) = (&*settings.region, &*settings.account);
-        FunctionArn { region, account, name: &self.function, qualifier: Some(qualifier) }.to_string()
-    }
+/// Source: service model, `DurableExecutionArn`.
+pub(super) fn execution_arn(
+    function: &str,
+    version: &str,
+    name: &str,
+    id: &str,
+    settings: &Settings,
+) -> String {
+    format!("{}{SEPARATOR}{name}/{id}", function_arn(settings, function, Some(version)))
 }
 
 /// The id in an execution's ARN. `None`: it is none.
 pub(crate) fn id_of(arn: &str) -> Option<&str> {
+    name_and_id(arn).map(|(_, id)| id)
+}
+
+/// What tells an execution from all others of its function.
+pub(super) fn name_and_id(arn: &str) -> Option<(&str, &str)> {
     let (function, execution) = arn.split_once(SEPARATOR)?;
     let (name, id) = execution.split_once('/')?;
     let is_plain = |text: &str| {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
     };
-    (function.starts_with("arn:") && is_plain(name) && is_plain(id)).then_some(id)
+    (function.starts_with("arn:") && is_plain(name) && is_plain(id)).then_some((name, id))
 }
 
 const SEPARATOR: &str = "/durable-execution/";

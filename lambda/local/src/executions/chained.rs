@@ -16,10 +16,10 @@ use uuid::Uuid;
 
 use super::{
     About, Executions, Failure,
-    about::Parent,
+    about::{Parent, execution_arn, name_and_id},
     cell::Loaded,
     invocation::{NOT_RUN_PAUSE, error_object},
-    start::Start,
+    start::{Start, new_id},
     store::{Change, StoreError},
 };
 use crate::{
@@ -29,6 +29,7 @@ use crate::{
     functions::check_place,
     invoke,
     run::{NotRun, Traces},
+    settings::Settings,
 };
 
 /// What follows from a checkpoint that invokes a function.
@@ -55,11 +56,26 @@ struct Target {
     durable: Option<DurableConfig>,
 }
 
+impl Target {
+    /// What begins if it is invoked now.
+    fn begins(&self, settings: &Settings) -> lambda_durable::Target {
+        let version = self.version.to_string();
+        let execution_arn = self.durable.map(|_| {
+            let name = Uuid::new_v4().to_string();
+            execution_arn(&self.name, &version, &name, &new_id(), settings)
+        });
+        lambda_durable::Target { version: Some(version), execution_arn }
+    }
+}
+
 impl Executions {
     /// Whether a function may be invoked under this name. Source of the texts: `reference/durable.md` 3; that of a function
     /// without places is Lambda's for any call.
     pub(crate) fn resolve(&self, text: &str) -> Resolved {
-        self.target(text).map_or_else(|resolved| resolved, |_| Resolved::Found)
+        match self.target(text) {
+            Ok(target) => Resolved::Found(target.begins(&self.runner.driver.settings)),
+            Err(resolved) => resolved,
+        }
     }
 
     fn target(&self, text: &str) -> Result<Target, Resolved> {
@@ -99,13 +115,15 @@ impl Executions {
             let operation = child.operation.clone();
             match self.target(&child.function) {
                 Ok(Target { name, qualifier, version, durable: Some(config), .. }) => {
+                    let (name_of_it, id) = child.execution_arn.as_deref().and_then(name_and_id).unzip();
                     let start = Start {
                         trace: self.trace(&parent.about, &name),
                         function: name,
                         version,
                         qualifier: qualifier.unwrap_or_else(|| version.to_string()),
                         config,
-                        name: None,
+                        name: name_of_it.map(str::to_owned),
+                        id: id.map(str::to_owned),
                         input: child.input.clone(),
                         request_id: Uuid::new_v4().to_string(),
                         parent: Some(Parent { execution, operation }),
@@ -172,7 +190,7 @@ impl Executions {
                 Err(Resolved::Refused(text)) => {
                     return Some(failed(ApiError::new(ErrorCode::InvalidParameterValue, text)));
                 }
-                Err(Resolved::Found) => return None,
+                Err(Resolved::Found(_)) => return None,
             };
             let settings = &self.runner.driver.settings;
             let request_id = Uuid::new_v4();

@@ -26,6 +26,8 @@ pub(crate) struct Start {
     pub(crate) config: DurableConfig,
     /// `None`: it gets one that nobody has.
     pub(crate) name: Option<String>,
+    /// `None`: likewise. A UUID.
+    pub(crate) id: Option<String>,
     /// JSON text.
     pub(crate) input: String,
     pub(crate) trace: String,
@@ -66,8 +68,9 @@ impl Executions {
         start: Start,
         now: Moment,
     ) -> Result<(About, Change, u64), StoreError> {
-        let Start { function, version, qualifier, config, name, input, trace, request_id, parent } = start;
-        let id = Uuid::now_v7().to_string();
+        let Start { function, version, qualifier, config, name, id, input, trace, request_id, parent } =
+            start;
+        let id = id.unwrap_or_else(new_id);
         let name = name.unwrap_or_else(|| Uuid::new_v4().to_string());
         let about = About { id, name, function, version, qualifier, config, trace, request_id, parent };
         let new = about.new_execution(input.clone(), &self.runner.driver.settings);
@@ -126,6 +129,11 @@ pub(crate) fn answer(about: &About, end: End) -> (Bytes, bool) {
     }
     payload.extend(stack_trace.map(|lines| ("stackTrace".to_owned(), lines.into())));
     (Value::Object(payload).to_string().into(), true)
+}
+
+/// Those of later executions sort behind those of earlier ones.
+pub(super) fn new_id() -> String {
+    Uuid::now_v7().to_string()
 }
 
 impl From<StoreError> for ApiError {

@@ -150,6 +150,7 @@ fn promise(
         lambda: FunctionRef::new("echo-fn"),
         qualifier: None,
         payload_is_event: false,
+        durable: false,
         streams: false,
         timeout: Duration::from_secs(3),
     };

@@ -105,7 +105,7 @@ fn after<'a>(update: &'a OperationUpdate, known: Option<Standing<'a>>) -> Standi
 fn check_target(update: &OperationUpdate, host: &Host<'_>) -> Result<(), Refusal> {
     let Some(options) = &update.chained_invoke_options else { return Ok(()) };
     match (host.resolve)(&options.function_name) {
-        Resolved::Found | Resolved::Fails(_) => Ok(()),
+        Resolved::Found(_) | Resolved::Fails(_) => Ok(()),
         Resolved::Refused(text) => Err(Refusal::Invalid(text)),
     }
 }

@@ -42,6 +42,10 @@ async fn a_durable_function_becomes_an_execution_of_its_own() {
     ];
     assert_eq!(stage.history(&arn).await, expected);
     assert_eq!(stage.execution(&child_arn).await["Status"], "SUCCEEDED");
+    let told = stage.told(Method::GET, &format!("{}/history", path(&arn)), "").await;
+    let details = &told["Events"][1]["ChainedInvokeStartedDetails"];
+    assert_eq!(details["DurableExecutionArn"], child_arn);
+    assert_eq!(details["ExecutedVersion"], "$LATEST");
     stage.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! From a call to the end of its execution.
 
 use http::{Method, StatusCode};
+use lambda_local::function::DurableConfig;
 use serde_json::json;
 
 use super::playing::{Stage, durable, path};
@@ -194,5 +195,57 @@ async fn a_process_that_dies_is_replaced_and_its_steps_stay() {
     let died = &told["Events"][3];
     assert_eq!(died["EventType"], "InvocationCompleted");
     assert_eq!(died["InvocationCompletedDetails"]["Error"]["Payload"]["ErrorType"], "Runtime.ExitError");
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn a_result_too_large_for_an_answer_is_recorded_by_a_checkpoint() {
+    let stage = Stage::with(vec![durable("f")]).await;
+    let arn = stage.start("f", &[]).await;
+    let played = stage.invocation().await;
+    // Each of its quotes takes two bytes in the request.
+    let result = "\"".repeat(6 << 20);
+    let update = json!({"Id": "e", "Type": "EXECUTION", "Action": "SUCCEED", "Payload": result});
+    let body = json!({"CheckpointToken": played.token(), "Updates": [update]}).to_string();
+    let target = format!("{}/checkpoint", path(&arn));
+    let request =
+        format!("POST {target} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let mut socket = stage.running.connect().await;
+    let (status, ..) = socket.ask(request.as_bytes()).await;
+    assert_eq!(status, 200);
+    drop(socket);
+    played.answer(json!({"Status": "SUCCEEDED", "Result": ""})).await;
+    assert_eq!(stage.ended(&arn).await["Result"].as_str().map(str::len), Some(6 << 20));
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn an_execution_is_removed_when_its_retention_is_over() {
+    let mut short = durable("f");
+    short.durable = Some(DurableConfig { execution_timeout_s: 600, retention_days: 0 });
+    let stage = Stage::with(vec![short]).await;
+    let arn = stage.start("f", &[]).await;
+    stage.invocation().await.succeed(&json!(1)).await;
+    while stage.ask(Method::GET, &path(&arn), "").await.status() != StatusCode::NOT_FOUND {
+        tokio::task::yield_now().await;
+    }
+    let list = "/2025-12-01/functions/f/durable-executions";
+    assert_eq!(stage.told(Method::GET, list, "").await["DurableExecutions"], json!([]));
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn an_execution_whose_time_is_over_ends_while_its_function_runs() {
+    let mut short = durable("f");
+    short.durable = Some(DurableConfig { execution_timeout_s: 1, retention_days: 1 });
+    let stage = Stage::with(vec![short]).await;
+    let input = stage.input();
+    let function = stage.invocation();
+    let (answer, played) = tokio::join!(stage.running.invoke("f:$LATEST", &input), function);
+    let (payload, error) = outcome(&answer);
+    assert_eq!((&payload["errorType"], error), (&json!("Execution.TimedOut"), UNHANDLED));
+    let body = json!({"CheckpointToken": played.token(), "Updates": []}).to_string();
+    let late = stage.ask(Method::POST, &format!("{}/checkpoint", path(played.arn())), &body).await;
+    assert_eq!(late.status(), StatusCode::BAD_REQUEST);
     stage.stop().await;
 }
