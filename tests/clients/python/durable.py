@@ -120,6 +120,11 @@ def callback_id(arn):
     return next(told["CallbackId"] for told in details(arn, "CallbackStarted"))
 
 
+def begun_by(arn):
+    """The execution that another one has begun."""
+    return until(lambda: next((told["DurableExecutionArn"] for told in details(arn, "ChainedInvokeStarted")), None))
+
+
 def refused(call, **arguments):
     """Code and status with which the call is refused."""
     try:

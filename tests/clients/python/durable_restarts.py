@@ -1,11 +1,10 @@
 """AWS's durable SDKs while the service itself is killed: what was begun goes on, and what was done is not done again.
 
-Starts its own `stayput lambda`, kills it while executions wait for all that they can wait for, and starts it again. The command line
-has the path of the program in Rust.
+Starts its own `stayput lambda`, kills it while executions wait for all that they can wait for, and starts it again. The path of the
+program in Rust is on the command line.
 """
 
 import contextlib
-import json
 import os
 import pathlib
 import socket
@@ -27,7 +26,7 @@ PORT = free_port()
 os.environ["STAYPUT_LAMBDA_URL"] = f"http://127.0.0.1:{PORT}"
 
 from checks import check, finish
-from durable import ERRORS, Language, callback_id, client, count, end, happened, history, succeeded, until
+from durable import ERRORS, Language, begun_by, callback_id, client, count, end, happened, history, succeeded, until
 
 
 @contextlib.contextmanager
@@ -57,14 +56,14 @@ class Story:
         start, self.target = self.language.start, f"{self.language.durable}:$LATEST"
         self.files = [f"{self.language.file(name)}-{at}" for at in range(2)]
         self.asks = start("callback", name=f"asks-{name}")
-        self.parent = start("invoke", target=self.target, payload={"shape": "callback", "child": True})
+        self.parent = start("invoke", target=self.target, payload={"shape": "callback"})
         self.slow = start("slow", file=self.files[0])
         self.plain = start("invoke", target=self.language.plain, payload={"number": 5, "file": self.files[1]})
         self.over = start("step", number=2)
 
     def wait_until_it_waits(self):
         self.id = callback_id(self.asks)
-        self.child = until(lambda: next((arn for arn in self.language.arns(Statuses=["RUNNING"]) if "child" in self.input(arn)), None))
+        self.child = begun_by(self.parent)
         self.child_id = callback_id(self.child)
         until(lambda: all(map(os.path.exists, self.files)) or None)
         self.result, self.before = succeeded(self.over), happened(self.over)
@@ -72,9 +71,6 @@ class Story:
     def begin_to_wait(self):
         self.waits = self.language.start("wait")
         until(lambda: count(self.waits, "WaitStarted") or None)
-
-    def input(self, arn):
-        return json.loads(client.get_durable_execution(DurableExecutionArn=arn)["InputPayload"])
 
     def look(self):
         check, start = self.language.check, self.language.start
@@ -85,16 +81,14 @@ class Story:
             client.send_durable_execution_callback_success(CallbackId=id, Result='"yes"')
         check("a callback's id is still its own", succeeded(self.asks), {"got": '"yes"'})
         check("a function that another waits for", succeeded(self.parent), {"got": {"got": '"yes"'}})
-        check("is invoked once", (count(self.parent, "ChainedInvokeStarted"), len(self.children())), (1, 1))
+        check("is invoked once", (count(self.parent, "ChainedInvokeStarted"), begun_by(self.parent)), (1, self.child))
+        every = {self.waits, self.asks, self.parent, self.child, self.slow, self.plain, self.over}
+        check("nothing else was begun", set(self.language.arns()), every)
         check("a step that was being done", succeeded(self.slow), {"done": True})
         check("a plain function that was running", succeeded(self.plain), {"got": {"plain": 5}})
         check("what was over stays as it was", (end(self.over), happened(self.over)), (("SUCCEEDED", self.result), self.before))
-        every = (self.waits, self.asks, self.parent, self.child, self.slow, self.plain)
         numbers = [[event["EventId"] for event in history(arn)] for arn in every]
         check("every event has a number of its own", numbers, [list(range(1, len(each) + 1)) for each in numbers])
-
-    def children(self):
-        return [arn for arn in self.language.arns() if "child" in self.input(arn)]
 
 
 def main():
