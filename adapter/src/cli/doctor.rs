@@ -7,7 +7,7 @@ use clap::Args;
 use lambda_protocol::function::{FunctionRef, Qualifier};
 use serde::Serialize;
 use serde_json::json;
-use stayput_core::table::Table;
+use stayput_core::table::{Function, Table};
 
 mod ledger;
 mod queues;
@@ -91,27 +91,28 @@ async fn examine(config: &Config) -> Result<Vec<Finding>, Failure> {
     };
     let none = Table::default();
     let table = config.rows.as_ref().map_or(&none, |rows| &rows.table);
-    for ((name, qualifier), (function, parsed)) in functions(table) {
+    for ((name, qualifier), row) in functions(table) {
         let shown =
             qualifier.as_deref().map_or_else(|| name.clone(), |qualifier| format!("{name}:{qualifier}"));
         let there = invocable(&client, &name, qualifier.as_deref(), &shown).await?;
         let is_there = there.mend.is_none();
         findings.push(there);
-        if let Some(destinations) = destinations.as_ref().filter(|_| is_there) {
-            findings.push(heard(destinations, &function, parsed.as_ref(), &shown).await);
+        // Of executions, EventBridge tells.
+        if let Some(destinations) = destinations.as_ref().filter(|_| is_there && !row.durable) {
+            findings.push(heard(destinations, &row.lambda, row.qualifier.as_ref(), &shown).await);
         }
     }
     Ok(findings)
 }
 
-/// A Lambda function and its qualifier as text, and as they are.
-type Functions = BTreeMap<(String, Option<String>), (FunctionRef, Option<Qualifier>)>;
+/// By Lambda function and qualifier, a row that names them.
+type Functions = BTreeMap<(String, Option<String>), Function>;
 
 /// Every function that callers can name, once.
 fn functions(table: &Table) -> Functions {
     let rows = table.rows().map(|(_, _, row)| {
         let qualifier = row.qualifier.as_ref().map(|qualifier| qualifier.as_str().to_owned());
-        ((row.lambda.to_string(), qualifier), (row.lambda.clone(), row.qualifier.clone()))
+        ((row.lambda.to_string(), qualifier), Function::clone(row))
     });
     rows.collect()
 }

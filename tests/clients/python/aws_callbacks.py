@@ -42,6 +42,14 @@ Resources:
         DestinationConfig:
           OnSuccess: {Type: SQS, Destination: "arn:aws:sqs:us-east-1:000000000000:callbacks"}
           OnFailure: {Type: SQS, Destination: "arn:aws:sqs:us-east-1:000000000000:callbacks"}
+  Lasting:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: lasting
+      CodeUri: code
+      Runtime: python3.12
+      Handler: works.lasting
+      DurableConfig: {ExecutionTimeout: 60, RetentionPeriodInDays: 1}
   Silent:
     Type: AWS::Serverless::Function
     Properties:
@@ -80,6 +88,12 @@ def handler(event, context):
     # With the event, more than a destination record may have.
     body = "x" * 1_048_000 if how == "large" else "done: " + event.get("body", "")
     return {"statusCode": 200, "headers": {"content-type": "text/plain"}, "body": body}
+
+def lasting(event, context):
+    asked = event["InitialExecutionState"]["Operations"][0]["ExecutionDetails"]["InputPayload"]
+    if asked == "[]":
+        return {"Status": "FAILED", "Error": {"ErrorType": "Nothing", "ErrorMessage": "nothing was asked"}}
+    return {"Status": "SUCCEEDED", "Result": asked}
 """
 
 CONFIG = f"""
@@ -90,6 +104,11 @@ eywa = "6a1e7f0c-30f5-5a3b-9f44-2f9d0a3d3c11"
 openfaas = "works"
 
 [[function]]
+lambda = "lasting:$LATEST"
+durable = true
+openfaas = "lasting"
+
+[[function]]
 lambda = "silent"
 openfaas = "silent"
 
@@ -97,7 +116,7 @@ openfaas = "silent"
 label = "erp"
 sha256 = "SHA256"
 dialects = ["altair", "eywa", "openfaas"]
-functions = ["dev/works", "6a1e7f0c-30f5-5a3b-9f44-2f9d0a3d3c11", "works", "silent"]
+functions = ["dev/works", "6a1e7f0c-30f5-5a3b-9f44-2f9d0a3d3c11", "works", "lasting", "silent"]
 rights = ["invoke", "async"]
 """
 
@@ -166,7 +185,7 @@ def doctor(environment, sqs, dynamodb):
           (1, {"ends of silent": "stayput attach silent --apply"}))
     run(*missing["ends of silent"].split()[1:])
     code, told = run("doctor", "--config", "serve.toml")
-    check("doctor: mended", (code, told["missing"], len(told["findings"])), (0, 0, 8))
+    check("doctor: mended", (code, told["missing"], len(told["findings"])), (0, 0, 9))
 
 
 def doctor_from_nothing(run, environment):
@@ -298,11 +317,23 @@ def main():
         environment["AWS_ENDPOINT_URL_LAMBDA"] = lambdas["lambda"]
         _, gateway = stack.enter_context(running(["serve", "--config", "serve.toml", "--data-dir", "serve"], environment))
 
-        def call(path, headers, tag, at=None):
+        functions = boto3.client("lambda", endpoint_url=lambdas["lambda"])
+
+        def ends(name, status):
+            """As EventBridge would tell it."""
+            execution = until(lambda: next((one for one in functions.list_durable_executions_by_function(
+                FunctionName="lasting", DurableExecutionName=name)["DurableExecutions"] if one["Status"] == status), None))
+            detail = {"durableExecutionArn": execution["DurableExecutionArn"], "durableExecutionName": name,
+                      "functionArn": execution["FunctionArn"], "status": status}
+            change = {"version": "0", "id": name, "detail-type": "Durable Execution Status Change", "source": "aws.lambda",
+                      "account": "000000000000", "time": "", "region": "us-east-1", "resources": [], "detail": detail}
+            sqs.send_message(QueueUrl=callbacks, MessageBody=json.dumps(change))
+
+        def call(path, headers, tag, at=None, work="work"):
             netloc = urllib.parse.urlsplit(at or gateway["gateway"]).netloc
             connection = http.client.HTTPConnection(netloc, timeout=30)
             wanted = {"X-Callback-Url": f"http://127.0.0.1:{receiver.server_port}/{tag}"}
-            connection.request("POST", path, "work", {**headers, **wanted})
+            connection.request("POST", path, work, {**headers, **wanted})
             answer = connection.getresponse()
             answer.read()
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}
@@ -326,6 +357,12 @@ def main():
                 told, headers, body = next_callback()
                 check(f"{dialect}: called back", (told, headers["x-function-status"], body),
                       (f"/204/{dialect}", "200", b"done: work"))
+            for work, status, heard in [('{"a": 1}', "SUCCEEDED", ("200", b'{"a": 1}')), ("[]", "FAILED", ("500", b"nothing was asked"))]:
+                accepted, headers = call("/async-function/lasting", openfaas, f"204/{status}", work=work)
+                ends(headers["x-call-id"], status)
+                told, headers, body = next_callback()
+                check(f"the end of a durable execution: {status}", (accepted, told, headers["x-function-status"], body),
+                      (202, f"/204/{status}", *heard))
             path = "/lambda-url/gateway/async-function/works"
             status, headers = call(path, openfaas, "204/function", at=lambdas["lambda"])
             check("the gateway as a function: accepted", status, 202)
