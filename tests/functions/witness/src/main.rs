@@ -11,11 +11,13 @@
 //! | `guarded` | a `leaf` with a timeout that is never reached | one value |
 //! | `caught` | a `broken` function, whose failure it catches, and a step | one value |
 //! | `leaf` | one step | one value |
+//! | `five` | five steps that only return, for measurements; takes any event | five numbers |
 //! | `broken` | fails | |
 
 use std::{fs::OpenOptions, io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use stayput_runtime::{
     Error,
     durable::{App, Function, Step},
@@ -39,6 +41,7 @@ static NAP: Function<Order, Values> = Function::new("nap");
 static GUARDED: Function<Order, Values> = Function::new("guarded");
 static CAUGHT: Function<Order, Values> = Function::new("caught");
 static LEAF: Function<Order, Values> = Function::new("leaf");
+static FIVE: Function<Value, Vec<u32>> = Function::new("five");
 static BROKEN: Function<Order, Values> = Function::new("broken");
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         .with(&GUARDED, guarded)
         .with(&CAUGHT, caught)
         .with(&LEAF, leaf)
+        .with(&FIVE, five)
         .with(&BROKEN, broken)
         .run()
 }
@@ -97,6 +101,14 @@ async fn caught(order: Order, step: Step) -> Result<Values, Error> {
 
 async fn leaf(order: Order, step: Step) -> Result<Values, Error> {
     Ok(vec![seen(&order, &step, "leaf").await?])
+}
+
+async fn five(_: Value, step: Step) -> Result<Vec<u32>, Error> {
+    let mut numbers = Vec::new();
+    for n in 0..5 {
+        numbers.push(step.run(&format!("step-{n}"), async || Ok(n)).await?);
+    }
+    Ok(numbers)
 }
 
 async fn broken(_: Order, _: Step) -> Result<Values, Error> {
