@@ -1,5 +1,5 @@
-"""Durable executions of five steps each, many at once: in the embedded Lambda, with functions in Rust and in Python, and in AWS's own local
-runner.
+"""Durable executions of five steps each, many at once: in the embedded Lambda, with a function in Rust, and in AWS's own local runner, with one in
+Python.
 
     python3 -m venv v && v/bin/pip install aws-durable-execution-sdk-python==3.0.0 aws-durable-execution-sdk-python-testing==1.4.0
     cargo build --release && v/bin/python tests/bench/executions.py [EXECUTIONS]
@@ -13,7 +13,6 @@ import logging
 import pathlib
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import threading
 import time
@@ -28,8 +27,7 @@ def main():
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     with tempfile.TemporaryDirectory() as work:
         with Service(pathlib.Path(work)) as service:
-            for function in ("five-rust", "five-python"):
-                service.measure(function, number)
+            service.measure("five", number)
         runner(number, None)
         from aws_durable_execution_sdk_python_testing.stores.sqlite import SQLiteExecutionStore
         runner(number, SQLiteExecutionStore.create_and_initialize(pathlib.Path(work) / "runner.db"))
@@ -39,14 +37,8 @@ class Service:
     """`stayput lambda` of the release build, which builds the function in Rust as that, too."""
 
     def __init__(self, folder):
-        template = (HERE / "five/template.yaml").read_text()
-        words = {"WITNESS": ROOT / "tests/functions/witness", "FOLDER": HERE / "five", "PACKAGES": sysconfig.get_path("purelib"),
-                 "PYTHON": "python%d.%d" % sys.version_info[:2]}
-        for word, value in words.items():
-            template = template.replace(f": {word}", f": {value}")
-        (folder / "template.yaml").write_text(template)
-        command = [ROOT / "target/release/stayput", "lambda", "--release", "--template", folder / "template.yaml", "--data-dir",
-                   folder / "data", "--listen", "127.0.0.1:0", "--log-level", "error", "--json"]
+        command = [ROOT / "target/release/stayput", "lambda", "--release", "--template", ROOT / "tests/functions/witness/template.yaml",
+                   "--data-dir", folder / "data", "--listen", "127.0.0.1:0", "--log-level", "error", "--json"]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.at = urllib.parse.urlsplit(json.loads(self.process.stdout.readline())["urls"]["lambda"]).netloc
         self.connection = self.connect()
@@ -85,7 +77,7 @@ class Service:
 
     def measure(self, function, number):
         for _ in range(5):
-            self.invoke(function, "RequestResponse")
+            assert self.history(self.invoke(function, "RequestResponse"))[-1]["EventType"] == "ExecutionSucceeded"
         alone = [ms for _ in range(40) for ms in self.steps(self.invoke(function, "RequestResponse"))]
         arns, began = [], time.monotonic()
 
