@@ -1,17 +1,10 @@
 //! Functions that executions invoke.
 
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::playing::{Stage, durable, path};
+use super::playing::{Stage, durable, invoke, path};
 use crate::running::function;
-
-fn invoke(id: &str, target: &str, input: &str) -> Value {
-    json!({
-        "Id": id, "Type": "CHAINED_INVOKE", "Action": "START", "Payload": input,
-        "ChainedInvokeOptions": {"FunctionName": target},
-    })
-}
 
 #[tokio::test]
 async fn a_durable_function_becomes_an_execution_of_its_own() {

@@ -174,6 +174,14 @@ impl Played {
     }
 }
 
+/// The update by which a function invokes another.
+pub(super) fn invoke(id: &str, target: &str, input: &str) -> Value {
+    json!({
+        "Id": id, "Type": "CHAINED_INVOKE", "Action": "START", "Payload": input,
+        "ChainedInvokeOptions": {"FunctionName": target},
+    })
+}
+
 /// Of an execution's resource.
 pub(super) fn path(arn: &str) -> String {
     let label: String = arn

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::playing::{Stage, durable};
+use super::playing::{Stage, durable, invoke};
 use crate::running::function;
 
 #[tokio::test]
@@ -43,13 +43,10 @@ async fn chained_functions_and_their_parents_find_each_other_again() {
     let stage = Stage::with(functions()).await;
     let arn = stage.start("parent", &[]).await;
     let mut parent = stage.invocation().await;
-    let invoke = |id: &str, target: &str| {
-        json!({
-            "Id": id, "Type": "CHAINED_INVOKE", "Action": "START", "Payload": stage.input(),
-            "ChainedInvokeOptions": {"FunctionName": target},
-        })
-    };
-    parent.checkpoint(&stage, json!([invoke("d", "child:$LATEST"), invoke("p", "plain")])).await;
+    let input = stage.input();
+    parent
+        .checkpoint(&stage, json!([invoke("d", "child:$LATEST", &input), invoke("p", "plain", &input)]))
+        .await;
     parent.wait().await;
     stage.seen(&arn, "InvocationCompleted").await;
     // Their processes wait for an answer until the end.
