@@ -1,5 +1,7 @@
 //! An operation as the function that began it is told of it: the other side of [`Operation::to_json`](crate::Operation::to_json).
 
+use std::time::UNIX_EPOCH;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -134,8 +136,8 @@ impl Moment {
                 number.as_f64().and_then(|seconds| whole(seconds * 1_000.0))
             }
             (Value::String(text), _) => {
-                let at: jiff::Timestamp = text.parse().ok()?;
-                u64::try_from(at.as_millisecond()).ok().map(Self)
+                let since = humantime::parse_rfc3339(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+                u64::try_from(since.as_millis()).ok().map(Self)
             }
             _ => None,
         }

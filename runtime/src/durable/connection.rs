@@ -1,7 +1,7 @@
 //! One kept connection to Lambda's API, with or without TLS.
 
 use std::{
-    cell::{OnceCell, RefCell},
+    cell::RefCell,
     error::Error as StdError,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -23,26 +23,45 @@ use tokio_rustls::TlsConnector;
 pub(crate) struct Connection {
     host: String,
     port: u16,
-    is_tls: bool,
-    /// Whom TLS trusts: read once, and not before it is needed.
-    trust: OnceCell<Arc<ClientConfig>>,
+    /// Whom TLS trusts; `None`: without TLS.
+    trust: Option<Arc<ClientConfig>>,
     /// With the moment of its last use.
     kept: RefCell<Option<(SendRequest<Full<Bytes>>, SystemTime)>>,
+}
+
+/// Why there will be no connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Unusable {
+    /// It has no host, or is neither `http` nor `https`.
+    Address,
+    NobodyTrusted,
 }
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
 impl Connection {
-    /// `None`: the address has no host, or is neither `http` nor `https`.
-    pub(crate) fn to(endpoint: &Uri) -> Option<Self> {
-        let is_tls = match endpoint.scheme_str()? {
-            "https" => true,
-            "http" => false,
-            _ => return None,
+    /// Reads whom the system trusts, if the scheme is `https`: two milliseconds of a whole processor, of which a small function is
+    /// given a fourteenth once it has started.
+    ///
+    /// # Errors
+    /// The address is unusable, or nobody is trusted.
+    pub(crate) fn to(endpoint: &Uri) -> Result<Self, Unusable> {
+        Self::trusting(endpoint, of_the_system)
+    }
+
+    fn trusting(
+        endpoint: &Uri,
+        trust: impl FnOnce() -> Result<RootCertStore, Unusable>,
+    ) -> Result<Self, Unusable> {
+        let is_tls = match endpoint.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(Unusable::Address),
         };
-        let host = endpoint.host()?.trim_matches(['[', ']']).to_owned();
+        let host = endpoint.host().ok_or(Unusable::Address)?.trim_matches(['[', ']']).to_owned();
         let port = endpoint.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-        Some(Self { host, port, is_tls, trust: OnceCell::new(), kept: RefCell::default() })
+        let trust = if is_tls { Some(config(trust()?)) } else { None };
+        Ok(Self { host, port, trust, kept: RefCell::default() })
     }
 
     /// One request and its whole answer. The connection is kept for the next one if nothing has gone wrong.
@@ -65,20 +84,10 @@ impl Connection {
     async fn open(&self) -> Result<SendRequest<Full<Bytes>>, Failure> {
         let tcp = TcpStream::connect((&*self.host, self.port)).await?;
         tcp.set_nodelay(true)?;
-        if !self.is_tls {
-            return handshake(tcp).await;
-        }
+        let Some(trust) = &self.trust else { return handshake(tcp).await };
         let name = ServerName::try_from(self.host.clone())?;
-        let connector = TlsConnector::from(self.trusted()?);
+        let connector = TlsConnector::from(Arc::clone(trust));
         handshake(Box::pin(connector.connect(name, tcp)).await?).await
-    }
-
-    fn trusted(&self) -> Result<Arc<ClientConfig>, Failure> {
-        if let Some(known) = self.trust.get() {
-            return Ok(Arc::clone(known));
-        }
-        let read = of_the_system()?;
-        Ok(Arc::clone(self.trust.get_or_init(|| read)))
     }
 }
 
@@ -103,21 +112,19 @@ async fn handshake(
 }
 
 /// The certificates that the system trusts, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
-fn of_the_system() -> Result<Arc<ClientConfig>, Failure> {
+fn of_the_system() -> Result<RootCertStore, Unusable> {
     let mut roots = RootCertStore::empty();
     let (usable, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if usable == 0 {
-        return Err("the system has no certificates to trust".into());
-    }
-    trusting(roots)
+    if usable == 0 { Err(Unusable::NobodyTrusted) } else { Ok(roots) }
 }
 
-fn trusting(roots: RootCertStore) -> Result<Arc<ClientConfig>, Failure> {
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
+fn config(roots: RootCertStore) -> Arc<ClientConfig> {
+    let built = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("the provider has suites of both versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(Arc::new(config))
+    Arc::new(built)
 }
 
 #[cfg(test)]
@@ -169,8 +176,7 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_is_trusted_is_talked_to() {
         let (endpoint, roots) = serve().await;
-        let connection = Connection::to(&endpoint).unwrap();
-        connection.trust.set(trusting(roots).unwrap()).unwrap();
+        let connection = Connection::trusting(&endpoint, || Ok(roots)).unwrap();
         assert_eq!(ask(&connection, "/a").await.unwrap(), "/a");
         assert_eq!(ask(&connection, "/b").await.unwrap(), "/b");
     }
@@ -179,18 +185,32 @@ mod tests {
     async fn another_is_not() {
         let (endpoint, _) = serve().await;
         let (_, others) = serve().await;
-        let connection = Connection::to(&endpoint).unwrap();
-        connection.trust.set(trusting(others).unwrap()).unwrap();
+        let connection = Connection::trusting(&endpoint, || Ok(others)).unwrap();
         let error = ask(&connection, "/a").await.unwrap_err().to_string();
         assert!(error.contains("certificate"), "{error}");
     }
 
+    #[track_caller]
+    fn check(endpoint: &str, expected: Result<u16, Unusable>) {
+        let made = Connection::trusting(&endpoint.parse().unwrap(), || Ok(RootCertStore::empty()));
+        assert_eq!(made.map(|connection| connection.port), expected, "{endpoint}");
+    }
+
     #[test]
     fn an_address_has_a_scheme_and_a_host() {
-        let port = |text: &str| Connection::to(&text.parse().unwrap()).map(|connection| connection.port);
-        assert_eq!(port("https://lambda.eu-west-1.amazonaws.com"), Some(443));
-        assert_eq!(port("http://[::1]"), Some(80));
-        assert_eq!(port("http://127.0.0.1:3001/base"), Some(3_001));
-        assert_eq!((port("ftp://a"), port("/a"), port("localhost")), (None, None, None));
+        check("https://lambda.eu-west-1.amazonaws.com", Ok(443));
+        check("http://[::1]", Ok(80));
+        check("http://127.0.0.1:3001/base", Ok(3_001));
+        for unusable in ["ftp://a", "/a", "localhost"] {
+            check(unusable, Err(Unusable::Address));
+        }
+    }
+
+    #[test]
+    fn trust_is_asked_for_before_it_is_needed_and_only_then() {
+        let nobody = || Err(Unusable::NobodyTrusted);
+        let to = |endpoint: &str| Connection::trusting(&endpoint.parse().unwrap(), nobody).map(drop);
+        assert_eq!(to("https://lambda.eu-west-1.amazonaws.com"), Err(Unusable::NobodyTrusted));
+        assert_eq!(to("http://127.0.0.1:3001"), Ok(()));
     }
 }

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::{sleep, timeout};
 
 use super::{
-    connection::Connection,
+    connection::{Connection, Unusable},
     identity::hex,
     journal::{Answer, Checkpoint, Journal, JournalError, State},
 };
@@ -79,7 +79,10 @@ impl HttpJournal {
         let unusable =
             || format!("{ENDPOINT} is no address: {endpoint:?}; write it as \"http://127.0.0.1:3001\"");
         let uri: Uri = endpoint.parse().map_err(|_| unusable())?;
-        let connection = Connection::to(&uri).ok_or_else(unusable)?;
+        let connection = Connection::to(&uri).map_err(|why| match why {
+            Unusable::Address => unusable(),
+            Unusable::NobodyTrusted => "the system has no certificates to trust Lambda by".to_owned(),
+        })?;
         let authority = uri.authority().ok_or_else(unusable)?;
         let host = authority.as_str().rsplit('@').next().unwrap_or_default();
         Ok(Self {
