@@ -82,7 +82,8 @@ pub(crate) async fn answer<J: Journal>(
     let own = told.iter().find(|told| told.operation_type == Some(OperationType::Execution));
     let input = own.and_then(|own| own.input.clone()).filter(|input| !input.is_empty());
     let input = input.unwrap_or_else(|| "null".to_owned());
-    let session = Rc::new(Session::new(told, Rc::clone(&host.resolver), Rc::clone(&host.clock)));
+    let arn = envelope.durable_execution_arn.clone();
+    let session = Rc::new(Session::new(arn, told, Rc::clone(&host.resolver), Rc::clone(&host.clock)));
     let attempts = Attempts::of(&session, retries);
     if attempts.is_pausing {
         // Something else has ended, of an attempt that is over. It is not the time yet.

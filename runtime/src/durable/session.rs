@@ -23,6 +23,8 @@ use crate::Error;
 
 /// See the module. Not for other threads.
 pub(crate) struct Session {
+    /// The execution's.
+    pub(crate) arn: String,
     memory: RefCell<Memory>,
     claims: RefCell<Claims>,
     /// What is to be said to the journal, in order. What was said at once stays together.
@@ -46,10 +48,16 @@ struct Waiting {
 }
 
 impl Session {
-    pub(crate) fn new(told: Vec<Told>, resolver: Rc<Resolver>, clock: Rc<dyn Fn() -> SystemTime>) -> Self {
+    pub(crate) fn new(
+        arn: String,
+        told: Vec<Told>,
+        resolver: Rc<Resolver>,
+        clock: Rc<dyn Fn() -> SystemTime>,
+    ) -> Self {
         let mut memory = Memory::default();
         memory.learn(told);
         Self {
+            arn,
             memory: memory.into(),
             claims: RefCell::default(),
             queue: RefCell::default(),

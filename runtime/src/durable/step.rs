@@ -41,6 +41,24 @@ impl Step {
         Self { session }
     }
 
+    /// The execution's ARN: the same in each of its invocations, and of no other execution. So it does for an idempotency key,
+    /// where something outside must happen once.
+    ///
+    /// ```
+    /// use stayput_runtime::{Error, durable::Step};
+    /// # async fn charge(cents: u32, idempotency_key: &str) -> Result<String, std::io::Error> { Ok(idempotency_key.into()) }
+    ///
+    /// async fn pay(cents: u32, step: Step) -> Result<String, Error> {
+    ///     let key = format!("{} charge", step.execution_arn());
+    ///     step.run("charge", async || Ok(charge(cents, &key).await?)).await.map_err(Error::from)
+    /// }
+    /// ```
+    ///
+    /// Source: `DurableExecutionArn` in the invocation's event, `reference/durable.md` 4.2.
+    pub fn execution_arn(&self) -> &str {
+        &self.session.arn
+    }
+
     /// Invokes another function, and gives what it returns.
     ///
     /// ```

@@ -1,4 +1,4 @@
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use super::*;
 
@@ -134,4 +134,17 @@ fn a_large_result_goes_through_the_journal() {
     check_result(6_000_000, 0, Ok(6_000_000));
     check_result(6_291_456, 1, Ok(6_291_456));
     check_result(6_291_457, 0, Err("ResultTooLarge"));
+}
+
+#[test]
+fn an_execution_has_an_arn_that_stays() {
+    let told = RefCell::new(Vec::new());
+    let a = async |(), step: Step| {
+        told.borrow_mut().push(step.execution_arn().to_owned());
+        step.sleep("nap", "1h").await?;
+        Ok(step.execution_arn().to_owned())
+    };
+    let first = block_on(World::new().run(a, ())).result.unwrap();
+    assert!(first.contains("/durable-execution/"), "{first}");
+    assert_eq!(told.borrow().as_slice(), [&*first, &*first]);
 }
