@@ -21,7 +21,7 @@ pub const PAGE_BYTES: usize = 5_242_880;
 /// Operations of a page, if nothing is said. Source: `MODEL`.
 pub const PAGE_ITEMS: usize = 100;
 /// Operations of a page at most. Source: `MODEL`.
-pub const PAGE_ITEMS_MAX: usize = 1_000;
+pub const PAGE_ITEMS_MAX: u32 = 1_000;
 /// Invocations in a row that ended without a word, before the execution is given up. Source: `RUN`.
 pub const FAILURES_IN_A_ROW: u32 = 5;
 /// Invocations in a row that wait for nothing, likewise. Source: `RUN`.

@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// One call of a function.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) request_id: Uuid,
     pub(crate) payload: Bytes,

@@ -6,6 +6,7 @@
 //!                └─► events (queue, retries, destinations) ──► pool …             └─ warden (spawns, kills, reaps)
 //! ```
 
+mod alarm;
 mod answer;
 mod api;
 mod body;

@@ -1,6 +1,9 @@
 //! The one way to a function's code, for calls that passed every check, whoever waits for them.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use http::HeaderValue;
 use lambda_protocol::{
@@ -8,6 +11,7 @@ use lambda_protocol::{
     fault::Fault,
     trace::Trace,
 };
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::{
@@ -47,7 +51,30 @@ impl Runner {
         answered.await.map_err(|_| self.lost())
     }
 
-    /// Likewise, and hands the answer on as it is made: what has come of it, once something has.
+    /// Likewise, as soon as there is a place, if there is one within `patience`.
+    ///
+    /// # Errors
+    /// It was not run.
+    pub(crate) async fn run_within(
+        &self,
+        at: usize,
+        call: &Call,
+        patience: Duration,
+    ) -> Result<Answer, NotRun> {
+        let until = Instant::now() + patience;
+        loop {
+            // Before the attempt, so that no place that is given back meanwhile is missed.
+            let freed = self.driver.freed.notified();
+            match self.run(at, call.clone()).await {
+                Err(NotRun::Throttled(reason)) => {
+                    timeout_at(until, freed).await.map_err(|_| NotRun::Throttled(reason))?;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Like [`run`](Self::run), and hands the answer on as it is made: what has come of it, once something has.
     ///
     /// # Errors
     /// It was not run.

@@ -237,6 +237,7 @@ impl LocalLambda {
             InvocationType::Event => Kind::Event,
         });
         let request_id = invoke.request_id.unwrap_or_else(Uuid::new_v4);
+        let is_handed_on = is_handed_on(&head.headers);
         let admit = || {
             let at = self.runner.functions.find(&invoke, &self.runner.driver.settings)?;
             let client_context = match kind {
@@ -244,7 +245,7 @@ impl LocalLambda {
                 // Events have none, and what is there is not looked at.
                 Kind::Event | Kind::InvokeAsync => None,
             };
-            if !is_handed_on(&head.headers) {
+            if !is_handed_on {
                 self.check_durable(at, &invoke)?;
             }
             Ok((at, client_context))
@@ -252,7 +253,6 @@ impl LocalLambda {
         match admit() {
             Ok((at, client_context)) => {
                 let cognito_identity = cognito_identity(&head.headers);
-                let is_handed_on = is_handed_on(&head.headers);
                 let invocation =
                     Invocation { at, kind, client_context, cognito_identity, is_handed_on, invoke };
                 Ok(Admitted { request_id, wanted: Wanted::Invoke(Box::new(invocation)) })

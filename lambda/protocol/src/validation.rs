@@ -52,6 +52,21 @@ impl Violation {
     }
 }
 
+/// A whole number from `least` to `most`; `None` is no number at all.
+///
+/// # Errors
+/// It is none of them.
+pub fn bounded(value: Option<i64>, field: &str, least: u32, most: u32) -> Result<u32, Violation> {
+    let value = value.unwrap_or(i64::MIN);
+    if value > most.into() {
+        return Err(Violation::too_great(value, field, most));
+    }
+    match u32::try_from(value) {
+        Ok(fits) if fits >= least => Ok(fits),
+        Ok(_) | Err(_) => Err(Violation::too_small(value, field, least)),
+    }
+}
+
 /// The error that tells all of `violations`, in their order.
 pub fn error(violations: &[Violation]) -> ApiError {
     let noun = if violations.len() == 1 { "error" } else { "errors" };

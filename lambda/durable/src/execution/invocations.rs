@@ -6,7 +6,7 @@ use super::{Effects, Execution, Outcome, Running};
 use crate::{
     error::{ErrorObject, Refusal},
     history::{What, wrapped},
-    limits::{FAILURE_PAUSE_MS, FAILURES_IN_A_ROW, IDLE_IN_A_ROW, PAGE_BYTES, PAGE_ITEMS, PAGE_ITEMS_MAX},
+    limits::{FAILURE_PAUSE_MS, FAILURES_IN_A_ROW, IDLE_IN_A_ROW, PAGE_BYTES, PAGE_ITEMS},
     operation::{Kind, Operation},
     output::Output,
     time::{Moment, Notation},
@@ -59,7 +59,7 @@ impl Execution {
         Begun { event }
     }
 
-    /// The operations behind `marker`, for the invocation that has `token`.
+    /// The operations behind `marker`, for the invocation that has `token`: `items` of them, which whoever asks has bounded.
     ///
     /// # Errors
     /// The token is not of a running invocation, or the marker is none of ours.
@@ -71,7 +71,7 @@ impl Execution {
             "" => None,
             place => Some(place.parse().map_err(|_| Refusal::invalid("Invalid marker"))?),
         };
-        let items = items.filter(|items| *items > 0).unwrap_or(PAGE_ITEMS).min(PAGE_ITEMS_MAX);
+        let items = items.filter(|items| *items > 0).unwrap_or(PAGE_ITEMS);
         Ok(self.page(from, items, Notation::Seconds))
     }
 

@@ -183,7 +183,7 @@ impl Call {
         let qualifier = qualifier.map(|text| Qualifier::check(&text)).transpose();
         let qualifier = qualifier.map_err(|found| violations.extend(found));
         if let Some(items) = parameter(&self.query, "MaxItems").filter(|_| is_list) {
-            violations.extend(bounded(items.parse().ok(), "maxItems", 1, MAX_ITEMS).err());
+            violations.extend(validation::bounded(items.parse().ok(), "maxItems", 1, MAX_ITEMS).err());
         }
         let change = match self.operation {
             Operation::Put | Operation::Update => Change::read(read(body)?, &mut violations),
@@ -201,7 +201,7 @@ impl Call {
 impl Change {
     fn read(body: Body, violations: &mut Vec<Violation>) -> Self {
         let mut number = |value: Option<i64>, field, least, most| {
-            let checked = value.map(|value| bounded(Some(value), field, least, most)).transpose();
+            let checked = value.map(|value| validation::bounded(Some(value), field, least, most)).transpose();
             checked.map_err(|violation| violations.push(violation)).unwrap_or_default()
         };
         let retries = number(body.maximum_retry_attempts, "maximumRetryAttempts", 0, EVENT_RETRIES_MAX);
@@ -283,18 +283,6 @@ impl From<Stop> for ApiError {
             Stop::Refused(error) => error,
             Stop::Queue(error) => refused(&error),
         }
-    }
-}
-
-/// `None` is no number at all.
-fn bounded(value: Option<i64>, field: &str, least: u32, most: u32) -> Result<u32, Violation> {
-    let value = value.unwrap_or(i64::MIN);
-    if value > most.into() {
-        return Err(Violation::too_great(value, field, most));
-    }
-    match u32::try_from(value) {
-        Ok(fits) if fits >= least => Ok(fits),
-        Ok(_) | Err(_) => Err(Violation::too_small(value, field, least)),
     }
 }
 

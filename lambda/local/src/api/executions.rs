@@ -13,6 +13,7 @@ use lambda_durable::{
 use lambda_protocol::{
     api_error::{ApiError, ErrorCode},
     function::Qualifier,
+    validation,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -103,8 +104,8 @@ impl Call {
     async fn state(&self, id: &str, executions: &Arc<Executions>) -> Answered {
         let token = parameter(&self.query, "CheckpointToken").unwrap_or_default();
         let marker = parameter(&self.query, "Marker").unwrap_or_default();
-        let items = parameter(&self.query, "MaxItems").and_then(|text| text.parse().ok());
-        let page = executions.look(id, |_, execution| execution.state(&token, &marker, items)).await;
+        let items = items(&self.query)?;
+        let page = executions.look(id, |_, execution| execution.state(&token, &marker, Some(items))).await;
         let page = page.map_err(unknown_is_a_stale_token)?.map_err(Failure::from)?;
         Ok(answer_json(json!({ "Operations": page.operations, "NextMarker": page.next_marker }).to_string()))
     }
@@ -121,7 +122,7 @@ impl Call {
         let behind =
             behind.map(|marker| marker.parse().map_err(|_| invalid("Invalid marker"))).transpose()?;
         let newest_first = is_true(&self.query, "ReverseOrder");
-        let items = items(&self.query);
+        let items = items(&self.query)?;
         let found =
             executions.store.events(id, behind, newest_first, items + 1).await.map_err(Failure::from)?;
         if found.is_empty() && executions.store.find(id).await.map_err(Failure::from)?.is_none() {
@@ -146,7 +147,7 @@ impl Call {
         let at = executions.runner.functions.place(&subject.name, qualifier);
         let at = at.ok_or_else(|| subject.not_found(settings))?;
         let version = qualifier.map(|_| executions.runner.functions.get(at).version.to_string());
-        let items = items(&self.query);
+        let items = items(&self.query)?;
         let wanted = Wanted {
             function: subject.name.clone(),
             version,
@@ -327,9 +328,13 @@ fn page(name: &str, items: Vec<Value>, next: Option<String>) -> String {
 }
 
 /// 0 asks for as many as there are by default. Source: service model, `ItemCount`.
-fn items(query: &str) -> usize {
-    let asked = parameter(query, "MaxItems").and_then(|text| text.parse().ok()).filter(|items| *items > 0);
-    asked.unwrap_or(limits::PAGE_ITEMS).min(limits::PAGE_ITEMS_MAX)
+fn items(query: &str) -> Result<usize, ApiError> {
+    let Some(text) = parameter(query, "MaxItems") else { return Ok(limits::PAGE_ITEMS) };
+    let asked = validation::bounded(text.parse().ok(), "maxItems", 0, limits::PAGE_ITEMS_MAX);
+    match asked.map_err(|violation| validation::error(&[violation]))? {
+        0 => Ok(limits::PAGE_ITEMS),
+        items => Ok(usize::try_from(items).unwrap_or(usize::MAX)),
+    }
 }
 
 fn is_true(query: &str, key: &str) -> bool {

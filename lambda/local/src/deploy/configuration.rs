@@ -285,12 +285,9 @@ fn is_role(text: &str) -> bool {
         && role.strip_prefix("role").is_some_and(|name| name.len() > 1 && name.bytes().all(plain))
 }
 
+/// What is not said, is not bounded.
 fn bounded(value: Option<i64>, field: &str, least: u32, most: u32) -> Result<(), Violation> {
-    match value {
-        Some(value) if value > most.into() => Err(Violation::too_great(value, field, most)),
-        Some(value) if value < least.into() => Err(Violation::too_small(value, field, least)),
-        Some(_) | None => Ok(()),
-    }
+    if value.is_some() { validation::bounded(value, field, least, most).map(drop) } else { Ok(()) }
 }
 
 fn seconds(duration: std::time::Duration) -> u32 {

@@ -16,11 +16,12 @@ use nix::libc;
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
-    time::{sleep, sleep_until, timeout},
+    time::{sleep, timeout},
 };
 
 use super::{Environment, Verdict, runtime_api, variables};
 use crate::{
+    alarm,
     answer::Failure,
     function::Program,
     logs::output::Output,
@@ -153,7 +154,7 @@ impl Process {
                     // No file descriptor is left: asking again at once would not change that.
                     Err(_) => sleep(ACCEPT_PAUSE).await,
                 },
-                () = at(alarm) => {}
+                () = alarm::at(alarm) => {}
                 () = environment.attention.notified() => {}
                 () = closing.begins() => return End::NotNeeded,
                 Some(_) = self.connections.join_next() => {}
@@ -202,13 +203,6 @@ async fn followed(child: &mut Child, environment: &Environment, noted: bool) -> 
         environment.lock().memory.follow(pid);
     }
     None
-}
-
-async fn at(alarm: Option<Instant>) {
-    match alarm {
-        Some(at) => sleep_until(at.into()).await,
-        None => std::future::pending().await,
-    }
 }
 
 impl Environment {

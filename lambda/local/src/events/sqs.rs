@@ -16,6 +16,7 @@ use event_queue::{
 use serde::{Deserialize, Serialize};
 
 use super::envelope;
+use crate::alarm;
 
 /// A queue by its name. It need not hold anything yet.
 #[derive(Clone, Debug)]
@@ -98,14 +99,8 @@ impl SqsQueue {
         let mut due = self.queue.due(&self.name);
         loop {
             let wait = (*due.borrow_and_update()).map(|at| self.queue.until(at));
-            let comes = async {
-                match wait {
-                    Some(wait) => tokio::time::sleep(wait).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
-                () = comes => return,
+                () = alarm::after(wait) => return,
                 changed = due.changed() => if changed.is_err() {
                     // The database is gone: asking it says so.
                     return;

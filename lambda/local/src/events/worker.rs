@@ -19,6 +19,7 @@ use super::{
     settlement::{self, Finished, Response, Route, settle},
 };
 use crate::{
+    alarm,
     answer::Answer,
     environment::Call,
     function::{EventInvokeConfig, Function, RecursiveLoop},
@@ -68,6 +69,7 @@ impl Worker {
         // Asked each time: what is sent back at the end is due again at once.
         while !self.runner.driver.is_closing() {
             while running.try_join_next().is_some() {}
+            let freed = self.runner.driver.freed.notified();
             let next = *due.borrow_and_update();
             let room = MAX_RUNNING.saturating_sub(running.len()).min(self.runner.driver.free());
             let mut wait = next.filter(|_| room > 0).map(|at| self.queue.until(at));
@@ -88,18 +90,12 @@ impl Worker {
                     }
                 }
             }
-            let comes = async {
-                match wait {
-                    Some(wait) => sleep(wait).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 () = closing.begins() => break,
-                () = comes => {}
+                () = alarm::after(wait) => {}
                 changed = due.changed() => if changed.is_err() { break },
                 Some(_) = running.join_next() => {}
-                () = self.runner.driver.freed.notified(), if room == 0 => {}
+                () = freed, if room == 0 => {}
             }
         }
         while running.join_next().await.is_some() {}

@@ -11,14 +11,14 @@ use lambda_protocol::{
     api_error::{ApiError, ErrorCode, ThrottleReason},
     function::{FunctionRef, Qualifier},
 };
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::{
     About, Executions, Failure,
     about::{Parent, execution_arn, name_and_id},
     cell::Loaded,
-    invocation::{NOT_RUN_PAUSE, error_object},
+    invocation::{LOST_PAUSE, PATIENCE, error_object},
     start::{Start, new_id},
     store::{Change, StoreError},
 };
@@ -205,6 +205,7 @@ impl Executions {
                 cognito_identity: None,
                 keep_tail: false,
             };
+            let freed = self.runner.driver.freed.notified();
             match self.runner.run(target.at, call).await {
                 Ok(Answer { payload, failure: None, .. }) => {
                     return Some(ChildEnd::Succeeded(String::from_utf8_lossy(&payload).into_owned()));
@@ -216,7 +217,11 @@ impl Executions {
                 Err(NotRun::Throttled(
                     reason @ ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded,
                 )) => return Some(failed(ApiError::throttled(reason))),
-                Err(NotRun::Throttled(_) | NotRun::Lost) => sleep(NOT_RUN_PAUSE).await,
+                Err(NotRun::Throttled(_)) => {
+                    // Then the target is looked up anew: it may be another one.
+                    let _ = timeout(PATIENCE, freed).await;
+                }
+                Err(NotRun::Lost) => sleep(LOST_PAUSE).await,
                 Err(NotRun::Closed) => return None,
             }
         }

@@ -129,18 +129,20 @@ impl Executions {
             cognito_identity: None,
             keep_tail: false,
         };
-        match self.runner.run(at, call).await {
+        match self.runner.run_within(at, &call, PATIENCE).await {
             Ok(Answer { payload, failure: None, .. }) => Some(InvocationEnd::Answered(payload.into())),
             Ok(Answer { payload, failure: Some(_), .. }) => {
                 Some(InvocationEnd::Failed(error_object(&payload)))
             }
             Err(NotRun::Closed) => None,
-            Err(NotRun::Throttled(_) | NotRun::Lost) => {
-                let pause = u64::try_from(NOT_RUN_PAUSE.as_millis()).unwrap_or(u64::MAX);
-                let again = self.now().plus_ms(pause);
-                Some(InvocationEnd::NotRun { again })
-            }
+            Err(NotRun::Throttled(_)) => Some(self.not_run(THROTTLED_PAUSE)),
+            Err(NotRun::Lost) => Some(self.not_run(LOST_PAUSE)),
         }
+    }
+
+    fn not_run(&self, pause: Duration) -> InvocationEnd {
+        let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        InvocationEnd::NotRun { again: self.now().plus_ms(pause) }
     }
 
     /// Until it is durable, or the service closes.
@@ -184,8 +186,14 @@ pub(super) fn error_object(payload: &Bytes) -> ErrorObject {
     ErrorObject { error_message, error_type, error_data, stack_trace }
 }
 
-/// Before a function for which there was no place is asked for again. Ours.
-pub(super) const NOT_RUN_PAUSE: Duration = Duration::from_secs(1);
+/// How long an execution holds one of the [places](super::MAX_RUNNING) of all while its function has none for it. Ours.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Before it asks again for what it did not get: others that wait come first. Ours.
+const THROTTLED_PAUSE: Duration = Duration::from_millis(50);
+
+/// Before a function is run again that the service could not run. Ours.
+pub(super) const LOST_PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

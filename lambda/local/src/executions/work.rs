@@ -12,10 +12,10 @@ use std::{
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit},
     task::JoinSet,
-    time::sleep,
 };
 
 use super::{AT_ONCE, Executions, store::StoreError};
+use crate::alarm;
 
 /// Rings when an execution is to be looked at earlier than any that the worker knows of.
 #[derive(Debug, Default)]
@@ -70,15 +70,9 @@ impl Executions {
                 tracing::error!(error = &error as &dyn std::error::Error, "executions wait for the disk");
                 Some(DISK_PAUSE)
             });
-            let comes = async {
-                match wait {
-                    Some(wait) => sleep(wait).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 () = closing.begins() => break,
-                () = comes => {}
+                () = alarm::after(wait) => {}
                 () = self.bell.rings.notified() => {}
             }
         }

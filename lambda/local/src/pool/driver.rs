@@ -8,11 +8,11 @@ use std::{
 use tokio::{
     runtime::Handle,
     sync::{Notify, watch},
-    time::sleep_until,
 };
 
 use super::{Admitted, Limits, Pool, Refusal, Was};
 use crate::{
+    alarm,
     environment::{Environment, Job, supervisor},
     function::{Code, Function},
     functions::Functions,
@@ -31,7 +31,7 @@ pub(crate) struct Driver {
     pool: Mutex<Pool<Arc<Environment>, Box<Job>>>,
     /// Rung when the pool's alarm is set to an earlier time.
     alarm: Notify,
-    /// Rung when an invocation has its answer, so that another may run.
+    /// Rung when an invocation has its answer, so that another may run: everybody who waits by then hears it.
     pub(crate) freed: Notify,
     /// Environments whose supervisor has not finished.
     alive: watch::Sender<usize>,
@@ -113,7 +113,7 @@ impl Driver {
     /// An invocation has its answer; its environment may have more to do before it asks for work.
     pub(crate) fn answered(&self, function: usize) {
         self.with_pool(|pool, now| pool.answered(function, now));
-        self.freed.notify_one();
+        self.freed.notify_waiters();
     }
 
     /// Invocations that may begin now, over all functions. A single function may have no place all the same.
@@ -172,7 +172,7 @@ impl Driver {
     /// From now on so many invocations of the function, and of its versions, may run at once.
     pub(crate) fn reserve(self: &Arc<Self>, at: usize, reserved: Option<u32>) {
         self.with_pool(|pool, _| pool.reserve(at, reserved.map(count)));
-        self.freed.notify_one();
+        self.freed.notify_waiters();
         self.start_due();
     }
 
@@ -228,15 +228,9 @@ impl Driver {
     async fn watch_clock(self: Arc<Self>) {
         let mut closing = self.closing();
         loop {
-            let alarm = self.with_pool(|pool, _| pool.wake_at());
-            let rings = async {
-                match alarm {
-                    Some(at) => sleep_until(at.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let wake_at = self.with_pool(|pool, _| pool.wake_at());
             tokio::select! {
-                () = rings => {
+                () = alarm::at(wake_at) => {
                     for environment in self.with_pool(Pool::tick) {
                         environment.retire();
                     }

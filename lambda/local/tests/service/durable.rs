@@ -2,6 +2,7 @@
 
 mod chained;
 mod lifecycle;
+mod places;
 mod playing;
 mod reading;
 mod restarts;

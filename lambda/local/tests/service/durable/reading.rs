@@ -4,6 +4,7 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::playing::{Stage, durable, path};
+use crate::running::header;
 
 #[tokio::test]
 async fn a_list_comes_in_pages_and_is_chosen_from() {
@@ -81,6 +82,28 @@ async fn the_state_comes_in_pages_to_whoever_has_the_token() {
     assert_eq!(seen[1..], ["s0", "s1", "s2", "s3", "s4"]);
     let refused = stage.ask(Method::GET, &format!("{}/state?CheckpointToken=x", path(&arn)), "").await;
     assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    played.succeed(&json!(1)).await;
+    stage.ended(&arn).await;
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_has_a_thousand_items_at_most() {
+    let stage = Stage::with(vec![durable("f")]).await;
+    let arn = stage.start("f", &[]).await;
+    let played = stage.invocation().await;
+    let too_many = "1 validation error detected: Value '1001' at 'maxItems' failed to satisfy constraint: Member must have value less \
+                    than or equal to 1000";
+    let state = format!("{}/state?CheckpointToken={}&", path(&arn), played.token().replace('=', "%3D"));
+    for list in ["/2025-12-01/functions/f/durable-executions?", &format!("{}/history?", path(&arn)), &state] {
+        let refused = stage.ask(Method::GET, &format!("{list}MaxItems=1001"), "").await;
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(header(&refused, "x-amzn-errortype"), Some("ValidationException"));
+        assert!(String::from_utf8_lossy(refused.body()).contains(too_many), "{refused:?}");
+        for fits in ["0", "1000"] {
+            stage.told(Method::GET, &format!("{list}MaxItems={fits}"), "").await;
+        }
+    }
     played.succeed(&json!(1)).await;
     stage.ended(&arn).await;
     stage.stop().await;
