@@ -64,6 +64,7 @@ mod tests {
             version: lambda_local::function::Version::Latest,
             code: lambda_local::function::Code::default(),
             durable: None,
+            alias: None,
             url: url.map(|(auth, invoke_mode)| FunctionUrl { auth, invoke_mode, cors: None }),
         };
         assert_eq!(line("http://h:9000", "us-east-1", &function).as_deref(), expected);

@@ -38,6 +38,8 @@ pub struct Function {
     pub code: Code,
     /// `None`: a call of it is one invocation.
     pub durable: Option<DurableConfig>,
+    /// Another name for `$LATEST`, that the template gives: SAM's `AutoPublishAlias`.
+    pub alias: Option<String>,
 }
 
 /// A process to start for each execution environment.

@@ -74,7 +74,9 @@ impl Functions {
             let name = function.name.clone();
             table.places.push(Arc::new(function));
             if !table.named.contains_key(&name) {
-                table.set(name, Named { latest: at, versions: BTreeMap::new(), aliases: BTreeMap::new() });
+                let alias = table.places[at].alias.clone();
+                let aliases = alias.map(|alias| (alias, Alias::LATEST)).into_iter().collect();
+                table.set(name, Named { latest: at, versions: BTreeMap::new(), aliases });
             }
         }
         Self {
@@ -246,6 +248,8 @@ impl Named {
 }
 
 impl Alias {
+    const LATEST: Self = Self { version: Version::Latest, others: Vec::new(), url: None };
+
     fn version(&self, chance: impl FnOnce() -> u32) -> Version {
         if self.others.is_empty() {
             return self.version;

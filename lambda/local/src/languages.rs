@@ -89,6 +89,7 @@ pub async fn prepare(functions: Vec<TemplateFunction>, tools: &Tools, mode: Buil
             events,
             url,
             durable,
+            alias,
             ..
         } = function;
         let (runtime, handler) = (source.runtime, source.handler);
@@ -106,6 +107,7 @@ pub async fn prepare(functions: Vec<TemplateFunction>, tools: &Tools, mode: Buil
             version: Version::Latest,
             code: Code::default(),
             durable,
+            alias,
         });
     }
     ready

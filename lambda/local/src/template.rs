@@ -71,6 +71,8 @@ pub struct TemplateFunction {
     pub url: Option<FunctionUrl>,
     /// `DurableConfig`.
     pub durable: Option<DurableConfig>,
+    /// `AutoPublishAlias`.
+    pub alias: Option<String>,
     pub source: Source,
 }
 

@@ -102,13 +102,7 @@ impl Call {
                     if record.aliases.contains_key(&name) {
                         return Err(ApiError::alias_exists(arn(function, Some(&name), house.settings())));
                     }
-                    let alias = Alias {
-                        version: Version::Latest,
-                        description: String::new(),
-                        weights: BTreeMap::new(),
-                        revision: Uuid::nil(),
-                    };
-                    body.apply(record, &name, alias, function, house)
+                    body.apply(record, &name, Alias::new(), function, house)
                 };
                 let alias = house.deployments()?.change(function, house.runner, write).await?;
                 Ok(created(render(&name, &alias)))

@@ -37,5 +37,6 @@ pub(super) async fn function(
         version,
         code: Code::held(folder),
         durable: configuration.durable,
+        alias: None,
     }
 }

@@ -73,6 +73,25 @@ pub(crate) struct Url {
     pub(crate) modified_ms: u64,
 }
 
+impl Alias {
+    /// Of `$LATEST`.
+    pub(crate) fn new() -> Self {
+        Self {
+            version: Version::Latest,
+            description: String::new(),
+            weights: BTreeMap::new(),
+            revision: Uuid::new_v4(),
+        }
+    }
+
+    /// As the template has it: what was deployed last.
+    pub(crate) fn lead_to_latest(&mut self) {
+        if self.version != Version::Latest || !self.weights.is_empty() {
+            *self = Self { description: std::mem::take(&mut self.description), ..Self::new() };
+        }
+    }
+}
+
 impl Record {
     /// Of a version that is there.
     pub(crate) fn edition(&self, version: Version) -> Option<&Edition> {

@@ -27,6 +27,9 @@ impl Deployments {
             });
             kept.record.reserved = function.reserved_concurrency;
             kept.deploy_template(&function, &self.store, now);
+            if let Some(alias) = &function.alias {
+                kept.record.aliases.entry(alias.clone()).or_insert_with(record::Alias::new).lead_to_latest();
+            }
         }
         for (name, kept) in all.iter_mut() {
             let ready = std::mem::take(&mut kept.ready);

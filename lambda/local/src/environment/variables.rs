@@ -131,6 +131,7 @@ mod tests {
             version: Version::default(),
             code: crate::function::Code::default(),
             durable: None,
+            alias: None,
         };
         let settings = Settings { path: "/home/me/bin".into(), ..Settings::default() };
         let text = |text: OsString| text.into_string().unwrap();

@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    iter,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -74,18 +75,25 @@ impl Configs {
                 recursive_loop: function.events.recursive_loop,
             };
             let dated = |config| Dated { config, modified_ms: epoch_ms(now) };
-            let mut one = Known {
-                config: template.config.clone().map(dated),
-                recursive_loop: template.recursive_loop,
-                template,
-            };
-            if let (Some(queue), Some(reader)) = (&queue, &reader) {
-                one.take_up(&function.name, queue, reader)?;
+            // SAM gives the config to the alias alone; here the function's own name is known to callers, too.
+            for qualifier in iter::once(None).chain(function.alias.as_deref().map(Some)) {
+                let key = key(&function.name, qualifier);
+                let mut one = Known {
+                    config: template.config.clone().map(dated),
+                    recursive_loop: template.recursive_loop,
+                    template: template.clone(),
+                };
+                if let (Some(queue), Some(reader)) = (&queue, &reader) {
+                    one.take_up(&key, queue, reader)?;
+                }
+                known.insert(key, one);
             }
-            known.insert(function.name.clone(), one);
         }
-        // Templates say nothing of these.
+        // Templates say nothing of the others.
         for key in qualified {
+            if known.contains_key(&key) {
+                continue;
+            }
             let mut one = Known::default();
             if let (Some(queue), Some(reader)) = (&queue, &reader) {
                 one.take_up(&key, queue, reader)?;

@@ -20,6 +20,7 @@ fn function(name: &str) -> Function {
         version: Version::Latest,
         code: crate::function::Code::default(),
         durable: None,
+        alias: None,
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) fn read(
     let url = config.and_then(|node| node.map(|node| url::read(reader.evaluator, &node)).transpose());
     let config = reader.value(durable::PROPERTY);
     let durable = config.and_then(|node| node.map(|node| durable::read(reader.evaluator, &node)).transpose());
+    let alias = reader.alias();
     Ok(TemplateFunction {
         logical_id: resource.id.to_owned(),
         place: resource.place,
@@ -56,6 +57,7 @@ pub(super) fn read(
         events: events?,
         url: url?,
         durable: durable?,
+        alias: alias?,
         source: source?,
     })
 }
@@ -122,6 +124,11 @@ impl Reader<'_, '_> {
         let name = self.evaluator.physical_name(self.resource.id, self.resource.place)?;
         let place = self.resource.property("FunctionName").map_or(self.resource.place, |node| node.place);
         self.hold(limits::check_name(&name), place).map(|()| name)
+    }
+
+    fn alias(&mut self) -> Result<Option<String>, Reported> {
+        let Some((place, alias)) = self.text("AutoPublishAlias")? else { return Ok(None) };
+        self.hold(limits::check_alias(&alias), place).map(|()| Some(alias))
     }
 
     /// The property's value and where it stands; `None`: not given.

@@ -16,6 +16,8 @@ pub(super) const DEFAULT_MEMORY_MB: u32 = 128;
 pub(super) const RESERVED_CONCURRENCY: RangeInclusive<u32> = 0..=1_000_000;
 /// Characters. Source: Lambda API, `CreateFunction`, `FunctionName`: 64 for the name alone.
 const NAME_CHARS: usize = 64;
+/// Source: service model, `Alias`.
+const ALIAS_CHARS: usize = 128;
 /// Bytes. Source: Lambda API, `CreateFunction`, `Handler`: 128, no white space.
 pub(crate) const HANDLER_BYTES: usize = 128;
 
@@ -32,6 +34,18 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
         None => Ok(()),
         Some(_) => Err("a function's name has letters, digits, `-` and `_` only".to_owned()),
     }
+}
+
+/// The rule of aliases' names that `name` breaks.
+pub(super) fn check_alias(name: &str) -> Result<(), String> {
+    if !(1..=ALIAS_CHARS).contains(&name.len()) {
+        return Err(format!("an alias has 1 to {ALIAS_CHARS} characters, and this has {}", name.len()));
+    }
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    if !name.bytes().all(plain) || name.bytes().all(|b| b.is_ascii_digit()) {
+        return Err("an alias has letters, digits, `-` and `_` only, and not just digits".to_owned());
+    }
+    Ok(())
 }
 
 pub(super) fn check_handler(handler: &str) -> Result<(), String> {

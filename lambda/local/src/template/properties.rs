@@ -65,6 +65,7 @@ fn merge_values(global: &Node, own: &Node) -> Node {
 fn acted_on(kind: Kind<'_>) -> &'static [&'static str] {
     match kind {
         Kind::ServerlessFunction => &[
+            "AutoPublishAlias",
             "CodeUri",
             "DeadLetterQueue",
             "DurableConfig",
@@ -104,9 +105,6 @@ fn noted(kind: Kind<'_>) -> &'static [&'static str] {
     match kind {
         // Source: SAM developer guide, "AWS::Serverless::Function", properties.
         Kind::ServerlessFunction => &[
-            "AutoPublishAlias",
-            "AutoPublishAliasAllProperties",
-            "AutoPublishCodeSha256",
             "CapacityProviderConfig",
             "CodeSigningConfigArn",
             "DeploymentPreference",
@@ -151,6 +149,8 @@ fn noted(kind: Kind<'_>) -> &'static [&'static str] {
 const NEUTRAL: &[&str] = &[
     "Architectures",
     "AssumeRolePolicyDocument",
+    "AutoPublishAliasAllProperties",
+    "AutoPublishCodeSha256",
     "Description",
     "PermissionsBoundary",
     "Policies",

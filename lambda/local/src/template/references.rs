@@ -45,6 +45,10 @@ impl<'t> Evaluator<'t> {
             };
             return Ok(Some(Node::text(place, text)));
         }
+        // Source: SAM developer guide, "Referencing generated resources".
+        if let Some((function, "Alias")) = name.split_once('.') {
+            return self.attribute(function, "Alias", place).map(Some);
+        }
         if self.is_made_by_sam(name) {
             self.found.note_member(Group::MadeUp, place, name);
             return Ok(Some(Node::text(place, name)));
@@ -86,10 +90,14 @@ impl<'t> Evaluator<'t> {
         };
         let physical = self.physical_name(id, place)?;
         let value = match resource.kind {
-            Kind::ServerlessFunction | Kind::LambdaFunction => match attribute {
-                "Arn" => Some(format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{physical}")),
-                _ => None,
-            },
+            Kind::ServerlessFunction | Kind::LambdaFunction => {
+                let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{physical}");
+                match attribute {
+                    "Arn" => Some(arn),
+                    "Alias" => self.alias(resource)?.map(|alias| format!("{arn}:{alias}")),
+                    _ => None,
+                }
+            }
             Kind::Other(kind) => {
                 let value = StandIn::of(kind).attribute(attribute, &physical);
                 if value.is_some() && !StandIn::is_here(kind, attribute) {
@@ -108,6 +116,14 @@ impl<'t> Evaluator<'t> {
                 ))
             }
         }
+    }
+
+    /// `AutoPublishAlias`, the function's own or that of all.
+    fn alias(&mut self, function: &Resource<'t>) -> Result<Option<String>, Reported> {
+        let all = self.document.global_properties;
+        let of_all = || all.iter().find(|entry| entry.key == ALIAS).map(|entry| &entry.value);
+        let said = function.property(ALIAS).or_else(of_all);
+        said.map(|node| self.text(node, "`AutoPublishAlias`")).transpose()
     }
 
     /// What the resource is called once it exists: its own name property, or else its logical id.
@@ -168,3 +184,6 @@ impl<'t> Evaluator<'t> {
         function.is_some_and(|resource| resource.kind == Kind::ServerlessFunction)
     }
 }
+
+/// A property of functions, and what SAM calls the alias that it makes.
+const ALIAS: &str = "AutoPublishAlias";

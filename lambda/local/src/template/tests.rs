@@ -274,6 +274,41 @@ Resources:
 }
 
 #[test]
+fn a_function_may_have_an_alias() {
+    let alias = |text: &str| only_function(&with_function(text)).alias;
+    assert_eq!(alias("      AutoPublishAlias: live\n"), Some("live".to_owned()));
+    assert_eq!(alias("      AutoPublishAlias: !Ref AWS::NoValue\n"), None);
+    let template = format!(
+        "Parameters: {{Stage: {{Type: String, Default: live}}}}\nGlobals: {{Function: {{AutoPublishAlias: !Ref Stage}}}}\n{}",
+        with_function(
+            "      Environment: {Variables: {OF_REF: !Ref F.Alias, OF_SUB: !Sub \"a ${F.Alias}\"}}\n"
+        )
+    );
+    let function = only_function(&template);
+    assert_eq!(function.alias.as_deref(), Some("live"));
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:F:live";
+    assert_eq!(function.variables["OF_REF"], arn);
+    assert_eq!(function.variables["OF_SUB"], format!("a {arn}"));
+}
+
+#[test]
+fn an_alias_keeps_lambdas_rules() {
+    let long = "a".repeat(129);
+    for (alias, text) in [
+        ("\"7\"", "not just digits"),
+        ("$LATEST", "letters, digits, `-` and `_` only"),
+        ("\"\"", "1 to 128 characters, and this has 0"),
+        (&long, "1 to 128 characters, and this has 129"),
+        ("[live]", "a text"),
+    ] {
+        let mistakes = read(&with_function(&format!("      AutoPublishAlias: {alias}\n")), &[]).unwrap_err();
+        assert!(mistakes.contains(text), "{mistakes}");
+    }
+    let mistakes = read(&with_function("      Environment: {Variables: {A: !Ref F.Alias}}\n"), &[]);
+    assert!(mistakes.unwrap_err().contains("`F.Alias`: no value is known here"));
+}
+
+#[test]
 fn a_function_may_be_durable() {
     let durable = |text: &str| only_function(&with_function(text)).durable.unwrap();
     let config = durable("      DurableConfig: {ExecutionTimeout: 3600, RetentionPeriodInDays: 7}\n");

@@ -111,6 +111,28 @@ const FUNCTIONS: &str = "/2015-03-31/functions";
 const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:hello";
 
 #[tokio::test]
+async fn the_templates_alias_leads_to_the_newest_code() {
+    let echo = lambda_local::Function { alias: Some("live".to_owned()), ..function("echo") };
+    let local = Deploying::start(vec![echo.clone()]).await;
+    let live = "/2015-03-31/functions/echo/aliases/live";
+    let told = local.get(live).await;
+    assert_eq!((&told["Name"], &told["FunctionVersion"]), (&json!("live"), &json!("$LATEST")));
+    let answer = local.running.invoke("echo:live", "{}").await;
+    assert_eq!(header(&answer, "x-amz-executed-version"), Some("$LATEST"));
+    // Whoever moves it, moves it until the template is deployed again.
+    local.post("/2015-03-31/functions/echo/versions", json!({})).await;
+    local.put(live, json!({"FunctionVersion": "1", "Description": "by hand"})).await;
+    let answer = local.running.invoke("echo:live", "{}").await;
+    assert_eq!(header(&answer, "x-amz-executed-version"), Some("1"));
+    let local = Deploying::again(local.stop().await, vec![echo]).await;
+    let told = local.get(live).await;
+    assert_eq!((&told["FunctionVersion"], &told["Description"]), (&json!("$LATEST"), &json!("by hand")));
+    let answer = local.running.invoke("echo:live", "{}").await;
+    assert_eq!(header(&answer, "x-amz-executed-version"), Some("$LATEST"));
+    local.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_created_is_told_as_aws_tells_it_and_runs() {
     let local = Deploying::start(vec![]).await;
     let told = local.create("hello", "first").await;

@@ -99,6 +99,7 @@ pub(crate) fn function(name: &str) -> Function {
         version: lambda_local::function::Version::Latest,
         code: lambda_local::function::Code::default(),
         durable: None,
+        alias: None,
     }
 }
 

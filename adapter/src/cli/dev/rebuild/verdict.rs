@@ -53,6 +53,7 @@ mod tests {
             version: lambda_local::function::Version::Latest,
             code: lambda_local::function::Code::default(),
             durable: None,
+            alias: None,
         }
     }
 

@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use lambda_local::function::DurableConfig;
 use serde_json::json;
 
-use super::playing::{Stage, durable, path};
+use super::playing::{Stage, durable, invoke, path};
 use crate::running::{UNHANDLED, header, outcome};
 
 #[tokio::test]
@@ -76,6 +76,26 @@ async fn a_durable_function_is_called_by_a_qualified_name() {
     let answer = stage.running.invoke("f", "{}").await;
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
     assert!(answer.body().ends_with(b"using an unqualified ARN.\"}"), "{answer:?}");
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn an_alias_of_the_template_is_a_qualified_name() {
+    let named = lambda_local::Function { alias: Some("live".to_owned()), ..durable("f") };
+    let stage = Stage::with(vec![named]).await;
+    let input = stage.input();
+    let function = async { stage.invocation().await.succeed(&json!(1)).await };
+    let (answer, ()) = tokio::join!(stage.running.invoke("f:live", &input), function);
+    assert_eq!(outcome(&answer), (json!(1), None));
+    let arn = header(&answer, "x-amz-durable-execution-arn").unwrap();
+    assert!(arn.contains(":function:f:$LATEST/durable-execution/"), "{arn}");
+    let parent = stage.start("f", &[]).await;
+    let mut played = stage.invocation().await;
+    let news = played.checkpoint(&stage, json!([invoke("i", "f:live", &input)])).await;
+    assert_eq!(news[0]["Status"], "STARTED");
+    stage.invocation().await.succeed(&json!(2)).await;
+    played.succeed(&json!(3)).await;
+    stage.ended(&parent).await;
     stage.stop().await;
 }
 

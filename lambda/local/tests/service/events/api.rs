@@ -1,7 +1,7 @@
 //! The calls that configure asynchronous invocation, in AWS's words.
 
 use http::Response;
-use lambda_local::Settings;
+use lambda_local::{Settings, function::EventInvokeConfig};
 use serde_json::{Value, json};
 
 use super::{Events, lambda, sqs};
@@ -49,6 +49,19 @@ async fn a_config_is_put_got_and_deleted() {
     let deleted = local.ask("DELETE", PATH, "").await;
     assert_eq!((deleted.status().as_u16(), deleted.body().len()), (204, 0));
     refused(&local.ask("DELETE", PATH, "").await, 404, "ResourceNotFoundException", &none);
+    local.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_template_says_holds_for_its_alias_too() {
+    let mut named = lambda_local::Function { alias: Some("live".to_owned()), ..function("f") };
+    let said = EventInvokeConfig { maximum_retry_attempts: Some(1), ..EventInvokeConfig::default() };
+    named.events.config = Some(said);
+    let local = Events::start(Settings::default(), vec![named]).await;
+    let told = config(&local.ask("GET", &format!("{PATH}?Qualifier=live"), "").await);
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:f:live";
+    assert_eq!((&told["FunctionArn"], &told["MaximumRetryAttempts"]), (&json!(arn), &json!(1)));
+    assert_eq!(config(&local.ask("GET", PATH, "").await)["MaximumRetryAttempts"], 1);
     local.stop().await;
 }
 
