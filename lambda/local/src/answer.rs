@@ -110,6 +110,12 @@ pub(crate) enum Arrived {
 pub(crate) struct Lost;
 
 impl Answering {
+    /// Behind an answer that is there whole, nothing comes.
+    pub(crate) fn over() -> Self {
+        let (_, answering) = Reply::in_pieces();
+        answering
+    }
+
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Arrived, Lost>> {
         if let Some(piece) = ready!(self.pieces.poll_recv(cx)) {
             return Poll::Ready(Ok(Arrived::Piece(piece)));

@@ -36,7 +36,7 @@ pub(crate) use about::{About, id_of};
 use cell::{Cells, Loaded, Turn};
 use chained::Followed;
 pub(crate) use chained::unqualified;
-pub(crate) use start::answer;
+pub(crate) use start::too_long_to_await;
 use store::{Change, ExecutionStore, New, Saved, StoreError};
 use work::{Bell, Taken};
 

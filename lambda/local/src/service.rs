@@ -18,7 +18,7 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    answer::{Answer, Failure, Reply},
+    answer::{Answering, Arrived},
     api::{self, House},
     deploy::Deployments,
     environment::{Call, LAMBDA_RUNTIME_COGNITO_IDENTITY, id_header},
@@ -109,15 +109,15 @@ impl LocalLambda {
         if let Some(deployments) = &deployments {
             deployments.begin(&runner, SystemTime::now());
         }
-        let told = queue.clone();
+        let executions = executions.map(|store| {
+            let (executions, worker) = Executions::begin(store, runner.clone(), queue.clone());
+            Durable { executions, worker }
+        });
         let events = queue.map(|queue| {
             let (runner, configs) = (runner.clone(), Arc::clone(&configs));
-            let worker = Worker { queue: queue.clone(), runner, configs }.start();
+            let executions = executions.as_ref().map(|durable| Arc::clone(&durable.executions));
+            let worker = Worker { queue: queue.clone(), runner, configs, executions }.start();
             Events { queue, worker }
-        });
-        let executions = executions.map(|store| {
-            let (executions, worker) = Executions::begin(store, runner.clone(), told);
-            Durable { executions, worker }
         });
         Ok(Self {
             runner,
@@ -346,6 +346,15 @@ impl LocalLambda {
         Ok(Response::from_parts(head.encode(invoke.operation), body))
     }
 
+    /// # Errors
+    /// This service keeps none.
+    pub(crate) fn executions(&self) -> Result<&Arc<Executions>, ApiError> {
+        let Some(Durable { executions, .. }) = &self.executions else {
+            return Err(api::executions_unavailable());
+        };
+        Ok(executions)
+    }
+
     /// What a call of a durable function must be.
     ///
     /// # Errors
@@ -356,8 +365,7 @@ impl LocalLambda {
             return Err(executions::unqualified());
         }
         if invoke.invocation_type == InvocationType::RequestResponse && !config.can_be_awaited() {
-            let text = "You cannot synchronously invoke a durable function with an executionTimeout greater than 15 minutes.";
-            return Err(ApiError::new(ErrorCode::InvalidParameterValue, text));
+            return Err(executions::too_long_to_await());
         }
         Ok(())
     }
@@ -371,9 +379,7 @@ impl LocalLambda {
         payload: Bytes,
         request_id: Uuid,
     ) -> Result<Response<Body>, ApiError> {
-        let Some(Durable { executions, .. }) = &self.executions else {
-            return Err(api::executions_unavailable());
-        };
+        let executions = self.executions()?;
         let Invocation { kind, invoke, .. } = invocation;
         let traces = self.traces(&function.name, given_trace(&invoke), request_id)?;
         let start = Start {
@@ -400,21 +406,16 @@ impl LocalLambda {
         if kind != Kind::Synchronous {
             return Ok(Response::from_parts(head.encode(invoke.operation), Body::from(Bytes::new())));
         }
-        let end = executions.end_of(&about.id).await?;
-        let (payload, failed) = executions::answer(&about, end);
+        let answer = executions.answer_of(&about).await?;
         let head = InvokeReply {
             executed_version: Some(version_header(function.version)),
-            function_error: failed.then_some(InvokeReply::UNHANDLED),
+            function_error: answer.failure.as_ref().map(|_| InvokeReply::UNHANDLED),
             ..head
         };
         let body = match invoke.operation {
-            Operation::Invoke => Body::from(payload),
+            Operation::Invoke => Body::from(answer.payload),
             Operation::InvokeWithResponseStream => {
-                let (reply, mut rest) = Reply::in_pieces();
-                let failure = failed.then(|| Failure::posted(&payload, None));
-                reply.end(Answer { payload, failure, log_result: None });
-                let first = rest.next().await.map_err(ApiError::service)?;
-                Body::event_stream(EventStream::new(first, rest))
+                Body::event_stream(EventStream::new(Arrived::End(answer), Answering::over()))
             }
         };
         Ok(Response::from_parts(head.encode(invoke.operation), body))

@@ -18,6 +18,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header::AUTHOR
 use hyper::body::Incoming;
 use lambda_protocol::{
     api_error::{ApiError, ErrorCode},
+    function::Qualifier,
     http_answer::HttpAnswerError,
     http_event::HttpEvent,
     invoke::X_AMZN_REQUEST_ID,
@@ -28,10 +29,12 @@ use uuid::Uuid;
 
 use crate::{
     environment::{Call, id_header},
+    executions::{self, start::Start},
     front::{self, Allowed, Stopped},
-    function::{Function, FunctionUrl, InvokeMode, UrlAuth},
+    function::{DurableConfig, Function, FunctionUrl, InvokeMode, UrlAuth},
     invoke,
     response_body::Body,
+    run::Traces,
     service::{LocalLambda, Refused},
 };
 use address::Named;
@@ -74,6 +77,9 @@ pub(crate) async fn answer(
         Err(Stopped::Cut) => Err(Stopped::Cut),
     }
 }
+
+/// A function's answer as HTTP, or why it is none.
+type Answered = Result<Response<Body>, HttpAnswerError>;
 
 /// One request to the URL of a function that is there.
 struct Visit<'a> {
@@ -126,34 +132,75 @@ impl Visit<'_> {
     }
 
     async fn call(&self, raw_path: &str, body: &[u8], request_id: Uuid) -> Result<Response<Body>, ApiError> {
-        let Self { local, at, function, head, .. } = *self;
+        let Self { local, function, head, .. } = *self;
         let given = head.headers.get(fields::X_AMZN_TRACE_ID).and_then(|trace| trace.to_str().ok());
         let traces = local.traces(&function.name, given, request_id)?;
         let event = self.event(raw_path, body, &request_id.to_string(), &traces.caller);
         if event.len() > SYNC_REQUEST_BYTES {
             return Err(ApiError::too_large_sync());
         }
-        let runner = &local.runner;
-        let call = Call {
-            request_id,
-            payload: event.into(),
-            arn: invoke::invoked_arn(&function.name, self.alias.as_deref(), &runner.driver.settings),
-            trace: traces.function,
-            client_context: None,
-            cognito_identity: None,
-            keep_tail: false,
-        };
-        let answered = match self.url.invoke_mode {
-            InvokeMode::Buffered => answer::whole(&runner.run(at, call).await?),
-            InvokeMode::ResponseStream => {
-                let (first, rest) = runner.run_in_pieces(at, call).await?;
-                answer::streamed(first, rest).await
-            }
+        let answered = match function.durable {
+            Some(config) => self.run_execution(config, event, &traces, request_id).await?,
+            None => self.run_once(event, &traces, request_id).await?,
         };
         let mut response = answered.unwrap_or_else(|error| self.unusable(&error, request_id));
         response.headers_mut().insert(X_AMZN_REQUEST_ID, id_header(request_id));
         response.headers_mut().insert(fields::X_AMZN_TRACE_ID, traces.caller);
         Ok(response)
+    }
+
+    async fn run_once(
+        &self,
+        event: Vec<u8>,
+        traces: &Traces,
+        request_id: Uuid,
+    ) -> Result<Answered, ApiError> {
+        let runner = &self.local.runner;
+        let call = Call {
+            request_id,
+            payload: event.into(),
+            arn: invoke::invoked_arn(&self.function.name, self.alias.as_deref(), &runner.driver.settings),
+            trace: traces.function.clone(),
+            client_context: None,
+            cognito_identity: None,
+            keep_tail: false,
+        };
+        Ok(match self.url.invoke_mode {
+            InvokeMode::Buffered => answer::whole(&runner.run(self.at, call).await?),
+            InvokeMode::ResponseStream => {
+                let (first, rest) = runner.run_in_pieces(self.at, call).await?;
+                answer::streamed(first, rest).await
+            }
+        })
+    }
+
+    /// A request of a durable function's is an execution, whose result is the answer: whole, whatever the mode, as nothing of it can come earlier.
+    async fn run_execution(
+        &self,
+        config: DurableConfig,
+        event: Vec<u8>,
+        traces: &Traces,
+        request_id: Uuid,
+    ) -> Result<Answered, ApiError> {
+        if !config.can_be_awaited() {
+            return Err(executions::too_long_to_await());
+        }
+        let executions = self.local.executions()?;
+        let start = Start {
+            function: self.function.name.clone(),
+            version: self.function.version,
+            qualifier: self.alias.clone().unwrap_or_else(|| Qualifier::LATEST.to_owned()),
+            config,
+            name: None,
+            id: None,
+            input: String::from_utf8_lossy(&event).into_owned(),
+            trace: traces.function.to_str().unwrap_or_default().to_owned(),
+            request_id: request_id.to_string(),
+            parent: None,
+            is_event: false,
+        };
+        let answer = executions.answer_of(&executions.start(start).await?).await?;
+        Ok(answer::whole(&answer))
     }
 
     fn event(&self, raw_path: &str, body: &[u8], request_id: &str, trace: &HeaderValue) -> Vec<u8> {

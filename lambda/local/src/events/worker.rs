@@ -7,7 +7,7 @@ use std::{
 
 use event_queue::{Ask, Batch, Claim, Error, EventQueue, Leased, Pause, Refusal};
 use http::HeaderValue;
-use lambda_protocol::destination::Condition;
+use lambda_protocol::{api_error::ApiError, destination::Condition};
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 use uuid::Uuid;
 
@@ -21,8 +21,10 @@ use super::{
 use crate::{
     alarm,
     answer::Answer,
+    api,
     environment::Call,
-    function::{EventInvokeConfig, Function, RecursiveLoop},
+    executions::{self, Executions, start::Start},
+    function::{DurableConfig, EventInvokeConfig, Function, RecursiveLoop},
     invoke, observer,
     run::{NotRun, Runner, Traces},
 };
@@ -33,6 +35,8 @@ pub(crate) struct Worker {
     pub(crate) queue: EventQueue,
     pub(crate) runner: Runner,
     pub(crate) configs: Arc<Configs>,
+    /// `None`: this service keeps none.
+    pub(crate) executions: Option<Arc<Executions>>,
 }
 
 /// An event in hand.
@@ -156,6 +160,9 @@ impl Worker {
             let response = Response { status_code: 400, version, failed: false, payload: payload.as_bytes() };
             return self.finish(held, &traces, Condition::RetriesExhausted, failures, Some(response));
         }
+        if let Some(config) = held.function.durable {
+            return self.start_execution(held, config, &traces).await;
+        }
         self.tell(held, observer::Step::Begins { attempt: failures + 1 });
         let outcome = self.run(held, &claim, &traces.function).await;
         let (attempt, answer) = match outcome {
@@ -184,6 +191,40 @@ impl Worker {
                 });
                 let runs = failures + u32::from(answer.is_some());
                 self.finish(held, &traces, condition, runs, response)
+            }
+        }
+    }
+
+    /// An event of a durable function's, which a destination has sent, is over once its execution is on the disk. The event's id is
+    /// the execution's name: it may be leased twice, and starts one.
+    async fn start_execution(&self, held: &Held, config: DurableConfig, traces: &Traces) -> Batch {
+        let (claim, function) = (held.leased.claim(), &held.function);
+        let started = match (&self.executions, &held.envelope.qualifier) {
+            (None, _) => Err(api::executions_unavailable()),
+            (Some(_), None) => Err(executions::unqualified()),
+            (Some(executions), Some(qualifier)) => {
+                let start = Start {
+                    function: function.name.clone(),
+                    version: function.version,
+                    qualifier: qualifier.clone(),
+                    config,
+                    name: Some(held.envelope.request_id.clone()),
+                    id: None,
+                    input: String::from_utf8_lossy(&held.leased.content.payload).into_owned(),
+                    trace: traces.function.to_str().unwrap_or_default().to_owned(),
+                    request_id: held.envelope.request_id.clone(),
+                    parent: None,
+                    is_event: true,
+                };
+                executions.start(start).await
+            }
+        };
+        match started {
+            Ok(_) => Batch::new().succeed(&claim),
+            Err(ApiError { message, .. }) => {
+                let request_id = &held.envelope.request_id;
+                tracing::warn!(function = function.name, request_id, message, "an event is dead");
+                Batch::new().give_up(&claim, &*message)
             }
         }
     }
@@ -287,7 +328,7 @@ impl Worker {
 /// What an event is answered with that goes round in circles. The condition and the shape are inferred: AWS tells only that
 /// the event goes to the destination for failures and to the dead-letter queue.
 fn recursion() -> String {
-    let error = lambda_protocol::api_error::ApiError::recursive_invocation();
+    let error = ApiError::recursive_invocation();
     let message = serde_json::to_string(&error.message).expect("a text is always JSON");
     format!(r#"{{"errorType":"{}","errorMessage":{message}}}"#, error.code.as_str())
 }

@@ -16,6 +16,7 @@ use super::{
     store::{Change, New, StoreError},
 };
 use crate::{
+    answer::{Answer, Failure},
     function::{DurableConfig, Version},
     run::NotRun,
 };
@@ -106,6 +107,16 @@ impl Executions {
         Ok((loaded.about, change, due))
     }
 
+    /// Waits for an execution's end: what whoever has called is answered. The future may be dropped.
+    ///
+    /// # Errors
+    /// As with [`end_of`](Self::end_of).
+    pub(crate) async fn answer_of(&self, about: &About) -> Result<Answer, ApiError> {
+        let (payload, failed) = answer(about, self.end_of(&about.id).await?);
+        let failure = failed.then(|| Failure::posted(&payload, None));
+        Ok(Answer { payload, failure, log_result: None })
+    }
+
     /// Waits for an execution's end. The future may be dropped.
     ///
     /// # Errors
@@ -129,7 +140,7 @@ impl Executions {
 }
 
 /// What whoever has waited for an execution is answered, and whether that is an error. The words for a time that was over are ours.
-pub(crate) fn answer(about: &About, end: End) -> (Bytes, bool) {
+fn answer(about: &About, end: End) -> (Bytes, bool) {
     let error = match end.how {
         Outcome::Succeeded(result) if result.is_empty() => return (Bytes::from_static(b"null"), false),
         Outcome::Succeeded(result) => return (result.into(), false),
@@ -148,6 +159,12 @@ pub(crate) fn answer(about: &About, end: End) -> (Bytes, bool) {
     }
     payload.extend(stack_trace.map(|lines| ("stackTrace".to_owned(), lines.into())));
     (Value::Object(payload).to_string().into(), true)
+}
+
+/// Source: `reference/lambda-service.md` 6.2.
+pub(crate) fn too_long_to_await() -> ApiError {
+    let text = "You cannot synchronously invoke a durable function with an executionTimeout greater than 15 minutes.";
+    ApiError::new(ErrorCode::InvalidParameterValue, text)
 }
 
 /// Those of later executions sort behind those of earlier ones.

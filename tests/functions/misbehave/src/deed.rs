@@ -37,12 +37,16 @@ impl Deed {
     /// Not JSON, or a deed that is not in the table: a test that misspells one is to hear of it.
     pub(crate) fn parse(event: &[u8]) -> serde_json::Result<Self> {
         let event: Value = serde_json::from_slice(event)?;
+        let json_in = |value: &Value, at: &str| -> Option<Value> {
+            value.pointer(at).and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok())
+        };
         // Of an HTTP request, its body says so.
-        let body = event.get("body").and_then(Value::as_str).and_then(|body| serde_json::from_str(body).ok());
-        // Of an invocation of a durable execution, what that was started with.
-        let input = event.pointer("/InitialExecutionState/Operations/0/ExecutionDetails/InputPayload");
-        let input = input.and_then(Value::as_str).and_then(|input| serde_json::from_str(input).ok());
-        let orders = [Some(event), body, input].into_iter().flatten();
+        let body = json_in(&event, "/body");
+        // Of an invocation of a durable execution, what that was started with, which may be an HTTP request or a destination's record.
+        let input = json_in(&event, "/InitialExecutionState/Operations/0/ExecutionDetails/InputPayload");
+        let inputs_body = input.as_ref().and_then(|input| json_in(input, "/body"));
+        let told = input.as_ref().and_then(|input| input.get("requestPayload").cloned());
+        let orders = [Some(event), body, input, inputs_body, told].into_iter().flatten();
         orders
             .filter(|order: &Value| order.get("do").is_some())
             .map(Self::deserialize)

@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use bytes::Bytes;
+use event_queue::{EventQueue, Limits};
 use http::{Method, Request, Response, StatusCode};
 use lambda_local::{ExecutionStore, Function, Settings, function::DurableConfig};
 use serde_json::{Value, json};
@@ -35,7 +36,8 @@ pub(super) fn durable(name: &str) -> Function {
 
 pub(super) fn settings(folder: &Path) -> Settings {
     let store = ExecutionStore::open(&folder.join("executions.db")).unwrap();
-    Settings { executions: Some(store), ..Settings::default() }
+    let events = EventQueue::open(&folder.join("events.db"), Limits::default()).unwrap();
+    Settings { executions: Some(store), events: Some(events), ..Settings::default() }
 }
 
 impl Stage {
