@@ -95,7 +95,7 @@ impl Durable {
     /// `applied`: of the changes, the alias was made.
     pub(super) fn tell(&self, function: &str, alias: Option<Change>, plan: Plan, applied: bool, json: bool) {
         let Self { arn, qualifier } = self;
-        let is_alias_missing = alias.is_some() && !applied;
+        let (is_alias_missing, is_rest_missing) = (alias.is_some() && !applied, !plan.changes.is_empty());
         let changes: Vec<_> = alias.into_iter().chain(plan.changes).collect();
         let rights = [
             ("gateway", "lambda:InvokeFunction", format!("{arn}:{qualifier}")),
@@ -115,12 +115,13 @@ impl Durable {
         for (who, action, on) in rights {
             print(format_args!("the {who} needs {action} on {on}"));
         }
-        match (plan.commands.is_empty(), is_alias_missing) {
-            (true, false) => print(if changes.is_empty() { "nothing differs" } else { "set" }),
-            (true, true) => print("not set; do so with --apply"),
-            (false, false) => print("not set; do so by the commands"),
-            (false, true) => print("not set; do so by the commands, and make the alias with --apply"),
-        }
+        print(match (is_rest_missing, is_alias_missing) {
+            (false, false) if changes.is_empty() => "nothing differs",
+            (false, false) => "set",
+            (false, true) => "not set; do so with --apply",
+            (true, false) => "not set; do so by these commands",
+            (true, true) => "not set; make the alias with --apply, and do the rest by these commands",
+        });
     }
 }
 

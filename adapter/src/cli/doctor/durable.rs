@@ -79,7 +79,7 @@ pub(super) fn agree(row: &Function, shown: &str, described: &Described) -> Optio
             match qualifier {
                 Some(_) => "write durable = true in its row".to_owned(),
                 None => format!(
-                    "write qualifier = \"live\" (an alias: stayput attach {shown} --qualifier live) and durable = true in its row"
+                    "write qualifier = \"live\" (the alias is made by stayput attach {shown} --qualifier live --apply) and durable = true in its row"
                 ),
             },
         )),
@@ -147,7 +147,10 @@ impl<'a> Ends<'a> {
                 (self.queue.rule_arn(function_arn), Finding::to_mend(what, seen, mend))
             }
         };
-        self.telling.push(rule);
+        // Another alias of the function may be in the table.
+        if !self.telling.contains(&rule) {
+            self.telling.push(rule);
+        }
         finding
     }
 

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::aws::Rule;
 
-/// The ends of the executions of the function with this ARN. The events name the version that ran.
+/// The ends of the executions of the function with this ARN. An execution's ARN begins with that of the version that ran.
 pub(in crate::cli) fn of(function_arn: &str) -> Value {
     json!({
         "source": [SOURCE],
         "detail-type": [DETAIL_TYPE],
-        "detail": {"status": ENDS, "functionArn": [{"prefix": format!("{function_arn}:")}]},
+        "detail": {"status": ENDS, "durableExecutionArn": [{"prefix": format!("{function_arn}:")}]},
     })
 }
 
@@ -26,7 +26,7 @@ pub(super) fn tells_of(rule: &Rule, function_arn: &str) -> bool {
         ("detail", Value::Object(detail)) => {
             detail.iter().all(|(member, wanted)| match member.as_str() {
                 "status" => ENDS.iter().all(|status| takes(wanted, status)),
-                // An execution's ARN begins with that of the version that ran.
+                // Both name the version, behind a colon.
                 "functionArn" | "durableExecutionArn" => begins(wanted, &format!("{function_arn}:")),
                 _ => false,
             })
