@@ -1,4 +1,4 @@
-"""Callbacks in front of AWS, with SQS and DynamoDB played by moto: `stayput serve` promises them, Lambda (the embedded one)
+"""Callbacks in front of AWS, with SQS, DynamoDB and EventBridge played by moto: `stayput serve` promises them, Lambda (the embedded one)
 writes destination records that are sent on to SQS, `stayput deliver` keeps the promises, as a process and as a function.
 """
 
