@@ -16,6 +16,7 @@ mod credentials;
 mod destinations;
 mod dynamodb;
 mod endpoint;
+mod event_bridge;
 mod json;
 mod kept_text;
 mod logs;
@@ -28,6 +29,7 @@ pub use dynamodb::{
     TimeToLive,
 };
 pub use endpoint::EndpointError;
+pub use event_bridge::{EventBridge, Rule};
 pub use json::ServiceError;
 pub use kept_text::{KeptText, KeptTextError};
 pub use logs::{CloudWatchLogs, Line};

@@ -19,6 +19,8 @@ mod dev;
 #[cfg(feature = "aws")]
 mod doctor;
 mod embedded;
+#[cfg(feature = "aws")]
+mod event_bridge;
 mod events;
 mod executions;
 mod failure;

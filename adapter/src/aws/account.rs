@@ -15,6 +15,7 @@ use super::{
     destinations::EventInvokeConfigs,
     dynamodb::DynamoTable,
     endpoint::{self, EndpointError},
+    event_bridge::EventBridge,
     json::{JsonService, signed},
     lambda_client,
     logs::CloudWatchLogs,
@@ -129,6 +130,15 @@ impl Account {
     pub async fn logs(&self) -> Result<CloudWatchLogs, SetupError> {
         let client = self.other("CloudWatch Logs", "logs").await?;
         Ok(CloudWatchLogs::new(JsonService::older(client, "Logs_20140328")))
+    }
+
+    /// EventBridge's rules.
+    ///
+    /// # Errors
+    /// Its endpoint is none.
+    pub async fn event_bridge(&self) -> Result<EventBridge, SetupError> {
+        let client = self.other("EventBridge", "events").await?;
+        Ok(EventBridge::new(JsonService::older(client, "AWSEvents")))
     }
 
     /// A service that is called `word` by its hosts and in signatures, and `service_id` by the SDK.

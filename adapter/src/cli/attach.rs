@@ -1,5 +1,7 @@
 //! `stayput attach`
 
+use std::fmt;
+
 use aws_sdk_lambda::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
@@ -7,10 +9,12 @@ use aws_sdk_lambda::{
     types::{DestinationConfig, OnFailure, OnSuccess},
 };
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
 
 use super::{
     Exit, Failure,
+    event_bridge::Queue,
     functions::{in_time, refused},
     options::{AwsOptions, ConfigOptions},
     terminal::{print, print_json},
@@ -20,11 +24,16 @@ use crate::{
     config::Config,
 };
 
+mod durable;
+
+use durable::Durable;
+
 /// Have a function on AWS tell the callbacks' queue how its asynchronous calls end
 ///
 /// Compares the function's destinations with the queue that callback.queue names, and says what differs; with --apply it sets
 /// them. What else is configured of its asynchronous calls stays. An alias that is not there is made, for what is now $LATEST. AWS
 /// itself checks that the function's role may send to the queue; where it may not, the command is named that allows it.
+/// A durable function has no destinations: the commands are named by which EventBridge tells the queue of its executions.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  stayput attach resize-images --qualifier live --apply")]
 pub(super) struct Attach {
@@ -63,33 +72,47 @@ impl Attach {
         let unreachable =
             |cause: &aws::SetupError| Failure::unreachable("AWS cannot be reached").because(cause);
         let account = Account::find(&config.aws).await.map_err(|cause| unreachable(&cause))?;
-        let queue = account.queue(&queue.to_string()).map_err(|cause| unreachable(&cause))?;
-        let arn = queue.arn().await.map_err(|cause| {
+        let url = queue.to_string();
+        let queue = account.queue(&url).map_err(|cause| unreachable(&cause))?;
+        let mut told = queue.attributes(&["QueueArn", "Policy"]).await.map_err(|cause| {
             Failure::unreachable("the callbacks' queue cannot be asked for its ARN").because(&cause)
         })?;
+        let arn = told.remove("QueueArn").unwrap_or_default();
         let client = aws::lambda_client(&aws::sdk_config(&config.aws).await);
         let alias = self.missing_alias(&client).await?;
+        let qualifier = self.qualifier.clone().filter(|_| alias.is_none());
+        let asked =
+            client.get_function_configuration().function_name(&self.function).set_qualifier(qualifier);
+        let described = in_time(asked.send()).await?.map_err(|error| refused(&error, RIGHTS))?;
+        if let Some(durable) = Durable::of(&described, &self.function, self.qualifier.as_deref())? {
+            let bridge = account.event_bridge().await.map_err(|cause| unreachable(&cause))?;
+            let queue = Queue { url: &url, arn: &arn, region: account.region() };
+            let plan =
+                durable.plan(&bridge.rules_to(&arn).await, queue, told.get("Policy").map(String::as_str));
+            self.make(alias, &client).await?;
+            durable.tell(&self.function, alias.map(Change::from), plan, self.apply, json);
+            return Ok(Exit::Done);
+        }
         let found = match alias {
             Some(_) => None,
             None => self.found(&client).await?,
         };
         let wanted = Destinations { on_success: Some(arn.clone()), on_failure: Some(arn) };
         let destinations = found.clone().unwrap_or_default().changes(&wanted);
-        if self.apply {
-            if let Some(alias) = alias {
-                alias.make(&client).await?;
-            }
-            if !destinations.is_empty() {
-                self.set(&client, wanted, found.is_some()).await?;
-            }
+        self.make(alias, &client).await?;
+        if self.apply && !destinations.is_empty() {
+            self.set(&client, wanted, found.is_some()).await?;
         }
-        let alias = alias.map(|Alias { name, .. }| Change {
-            what: "alias",
-            from: None,
-            to: Some(format!("{name}, for a new version of $LATEST")),
-        });
-        self.tell(&alias.into_iter().chain(destinations).collect::<Vec<_>>(), json);
+        self.tell(&alias.map(Change::from).into_iter().chain(destinations).collect::<Vec<_>>(), json);
         Ok(Exit::Done)
+    }
+
+    /// The alias, if there is none, and if anything is to be set.
+    async fn make(&self, alias: Option<Alias<'_>>, client: &Client) -> Result<(), Failure> {
+        match alias.filter(|_| self.apply) {
+            Some(alias) => alias.make(client).await,
+            None => Ok(()),
+        }
     }
 
     /// The alias that callers reach it by, where there is none of that name.
@@ -167,17 +190,10 @@ impl Attach {
 
     fn tell(&self, changes: &[Change], json: bool) {
         if json {
-            let changes: Vec<_> = changes
-                .iter()
-                .map(|change| json!({ "what": change.what, "from": change.from, "to": change.to }))
-                .collect();
             print_json(&json!({ "function": self.function, "applied": self.apply, "changes": changes }));
             return;
         }
-        for Change { what, from, to } in changes {
-            let (from, to) = (from.as_deref().unwrap_or("-"), to.as_deref().unwrap_or("-"));
-            print(format_args!("{what}: {from} -> {to}"));
-        }
+        changes.iter().for_each(print);
         print(match (changes.is_empty(), self.apply) {
             (true, _) => "nothing differs",
             (false, true) => "set",
@@ -216,11 +232,25 @@ fn allow(role: &str, queue: &str) -> String {
 }
 
 /// One difference between what is and what should be.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Debug, Eq, PartialEq, Serialize)]
 struct Change {
     what: &'static str,
     from: Option<String>,
     to: Option<String>,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, from, to } = self;
+        let (from, to) = (from.as_deref().unwrap_or("-"), to.as_deref().unwrap_or("-"));
+        write!(f, "{what}: {from} -> {to}")
+    }
+}
+
+impl From<Alias<'_>> for Change {
+    fn from(Alias { name, .. }: Alias<'_>) -> Self {
+        Self { what: "alias", from: None, to: Some(format!("{name}, for a new version of $LATEST")) }
+    }
 }
 
 impl Destinations {

@@ -9,9 +9,11 @@ use serde::Serialize;
 use serde_json::json;
 use stayput_core::table::{Function, Table};
 
+mod durable;
 mod ledger;
 mod queues;
 
+use self::durable::{Described, Ends};
 use super::{
     Exit, Failure,
     functions::in_time,
@@ -26,8 +28,9 @@ use crate::{
 
 /// Say what is missing on AWS for what the configuration promises, and how to mend it
 ///
-/// Asks for each function whether it is there and may be invoked (a dry run: nothing is run) and whether its ends come to the
-/// callbacks' queue; and for queues, the ledger's table and the key. Changes nothing. Exits with 1 where something is missing.
+/// Asks for each function whether it is there and may be invoked (a dry run: nothing is run), whether it is durable as its row says, and
+/// whether its ends come to the callbacks' queue; and for queues, the ledger's table and the key. Changes nothing. Exits with 1
+/// where something is missing.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  stayput doctor --config stayput.toml")]
 pub(super) struct Doctor {
@@ -82,7 +85,7 @@ async fn examine(config: &Config) -> Result<Vec<Finding>, Failure> {
     let queue = queues::look(config, &account, &mut findings).await?;
     ledger::look(config, &account, &mut findings).await?;
     let destinations = match &queue {
-        Some(queue) => {
+        Some((queue, _)) => {
             findings.push(key(config)?);
             let destinations = account.destinations(queue.clone()).await;
             Some(destinations.map_err(|cause| unreachable(&cause))?)
@@ -91,17 +94,30 @@ async fn examine(config: &Config) -> Result<Vec<Finding>, Failure> {
     };
     let none = Table::default();
     let table = config.rows.as_ref().map_or(&none, |rows| &rows.table);
-    for ((name, qualifier), row) in functions(table) {
+    let functions = functions(table);
+    let mut ends = match &queue {
+        Some((_, queue)) if functions.values().any(|row| row.durable) => {
+            let bridge = account.event_bridge().await.map_err(|cause| unreachable(&cause))?;
+            Some(Ends::new(queue, account.region(), bridge.rules_to(&queue.arn).await))
+        }
+        Some(_) | None => None,
+    };
+    for ((name, qualifier), row) in functions {
         let shown =
             qualifier.as_deref().map_or_else(|| name.clone(), |qualifier| format!("{name}:{qualifier}"));
         let there = invocable(&client, &name, qualifier.as_deref(), &shown).await?;
         let is_there = there.mend.is_none();
         findings.push(there);
+        let described = durable::describe(&client, &name, qualifier.as_deref()).await?;
+        findings.extend(durable::agree(&row, &shown, &described));
         // Of executions, EventBridge tells.
-        if let Some(destinations) = destinations.as_ref().filter(|_| is_there && !row.durable) {
+        if let Described::Durable { arn, .. } = &described {
+            findings.extend(ends.as_mut().filter(|_| row.durable).map(|ends| ends.heard(arn, &shown)));
+        } else if let Some(destinations) = destinations.as_ref().filter(|_| is_there && !row.durable) {
             findings.push(heard(destinations, &row.lambda, row.qualifier.as_ref(), &shown).await);
         }
     }
+    findings.extend(ends.and_then(|ends| ends.let_in()));
     Ok(findings)
 }
 

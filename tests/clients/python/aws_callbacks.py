@@ -1,4 +1,4 @@
-"""Callbacks in front of AWS, with SQS and DynamoDB played by moto: `stayput serve` promises them, Lambda (the embedded one)
+"""Callbacks in front of AWS, with SQS, DynamoDB and EventBridge played by moto: `stayput serve` promises them, Lambda (the embedded one)
 writes destination records that are sent on to SQS, `stayput deliver` keeps the promises, as a process and as a function.
 """
 
@@ -158,7 +158,7 @@ def lay_out(shared, endpoint):
     secrets_manager.create_secret(Name="stayput/key", SecretString=shared["STAYPUT_GATEWAY_KEY"])
 
 
-def doctor(environment, sqs, dynamodb):
+def doctor(environment, sqs, dynamodb, events):
     """What `stayput doctor` has found, before and after what it says was done."""
     def run(*words, **other):
         told = subprocess.run([STAYPUT, "--json", *words], env={**environment, **other}, cwd=FOLDER, capture_output=True, text=True)
@@ -172,20 +172,40 @@ def doctor(environment, sqs, dynamodb):
                                                          "Policy": everybody, "RedrivePolicy": few})
     dynamodb.update_time_to_live(TableName=TABLE, TimeToLiveSpecification={"Enabled": False, "AttributeName": "expires"})
     dynamodb.update_table(TableName=TABLE, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "alarms"}}])
+    events.remove_targets(Rule="stayput-lasting", Ids=["callbacks"])
     told = [finding["what"] for finding in run("doctor", "--config", "serve.toml")[1]["findings"] if finding["mend"]]
     check("doctor: queue and table are there, and not as they should be", told,
           ["callback.queue, messages kept", "callback.queue, encryption", "callback.queue, who may use it",
-           "callback.queue, receives", "aws.ledger, index alarms", "aws.ledger, TTL", "ends of silent"])
+           "callback.queue, receives", "aws.ledger, index alarms", "aws.ledger, TTL", "ends of lasting:$LATEST", "ends of silent"])
     mend(run, environment, "ends of silent")
-    # Receiving is counted by moto, too.
+    # Receiving is counted by moto, too. It forgets the policy with each attribute that is set, so this comes before that.
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": ""})
+    # What was for everybody was for EventBridge, too.
+    mend(run, environment, "ends of silent")
+    events.disable_rule(Name="stayput-lasting")
+    mend(run, environment, "ends of silent")
     code, told = run("doctor", "--config", "serve.toml")
     missing = {finding["what"]: finding["mend"] for finding in told["findings"] if finding["mend"]}
     check("doctor: what is missing, and how to mend it", (code, missing),
           (1, {"ends of silent": "stayput attach silent --apply"}))
     run(*missing["ends of silent"].split()[1:])
     code, told = run("doctor", "--config", "serve.toml")
-    check("doctor: mended", (code, told["missing"], len(told["findings"])), (0, 0, 9))
+    check("doctor: mended", (code, told["missing"], len(told["findings"])), (0, 0, 11))
+    seen = {finding["what"]: finding["seen"] for finding in told["findings"]}
+    check("doctor: durable functions", (seen["executions of lasting:$LATEST"][:17], seen["ends of lasting:$LATEST"]),
+          ("of 60 s at most; ", "come to the queue by the rule stayput-lasting"))
+    doctor_of_rows_that_are_wrong(run)
+
+
+def doctor_of_rows_that_are_wrong(run):
+    """A plain function whose row says that it is durable, and the other way round."""
+    rows = ['[[function]]\nlambda = "works:$LATEST"\ndurable = true\nopenfaas = "works"\n',
+            '[[function]]\nlambda = "lasting:$LATEST"\nopenfaas = "lasting"\n']
+    (FOLDER / "wrong.toml").write_text("".join(rows))
+    told = {finding["what"]: (finding["mend"] or "")[:30] for finding in run("doctor", "--config", "wrong.toml")[1]["findings"]}
+    check("doctor: rows that are wrong",
+          (told["executions of works:$LATEST"], told["executions of lasting:$LATEST"]),
+          ("leave durable out of its row; ", "write durable = true in its ro"))
 
 
 def doctor_from_nothing(run, environment):
@@ -248,6 +268,28 @@ def attach(environment, endpoint):
     check("attach: it is for what was there", functions.get_alias(FunctionName="works", Name="live")["FunctionVersion"], "1")
 
 
+def attach_durable(environment, endpoint, lambdas):
+    """A durable function, before and after what `stayput attach` says was done."""
+    def run(*words):
+        told = subprocess.run([STAYPUT, "--json", "attach", "lasting", "--endpoint", lambdas, *words],
+                              env=environment, cwd=FOLDER, capture_output=True, text=True)
+        return told.returncode, json.loads(told.stdout or "null"), told.stderr
+
+    code, _, why = run()
+    check("attach: a durable function has a version or an alias", (code, "by a version or an alias alone" in why), (2, True))
+    latest = ("--qualifier", "$LATEST")
+    _, told, _ = run(*latest)
+    check("attach: of executions EventBridge tells, whom the queue lets", [change["what"] for change in told["changes"]],
+          ["rule", "the queue's policy"])
+    check("attach: who needs which right", [(right["who"], right["action"]) for right in told["rights"]],
+          [("gateway", "lambda:InvokeFunction"), ("deliverer", "lambda:GetDurableExecution")])
+    for command in told["commands"]:
+        done = subprocess.run(f"{command} --endpoint-url {endpoint}", shell=True, env=environment, cwd=FOLDER, capture_output=True, text=True)
+        check(f"attach: {' '.join(command.split()[:3])}", (done.returncode, done.stderr), (0, ""))
+    code, told, _ = run(*latest, "--apply")
+    check("attach: once it is done, nothing differs", (code, told["changes"], told["commands"]), (0, [], []))
+
+
 def batch(sqs, url, size):
     """What Lambda's event source mapping would hand over."""
     messages = []
@@ -298,6 +340,7 @@ def main():
         "STAYPUT_AWS_LEDGER": TABLE,
         "STAYPUT_GATEWAY_KEY": secrets.token_hex(32),
         "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
+        "AWS_ENDPOINT_URL_EVENTBRIDGE": endpoint,
         "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": endpoint,
     }
     environment = {**os.environ, **shared, "STAYPUT_ADMIN_LISTEN": "127.0.0.1:0", "STAYPUT_LISTEN": "127.0.0.1:0",
@@ -318,16 +361,17 @@ def main():
         _, gateway = stack.enter_context(running(["serve", "--config", "serve.toml", "--data-dir", "serve"], environment))
 
         functions = boto3.client("lambda", endpoint_url=lambdas["lambda"])
+        bus = boto3.client("events", endpoint_url=endpoint)
+        attach_durable(environment, endpoint, lambdas["lambda"])
 
         def ends(name, status):
-            """As EventBridge would tell it."""
+            """As Lambda would tell EventBridge, which tells whom its rules say."""
             execution = until(lambda: next((one for one in functions.list_durable_executions_by_function(
                 FunctionName="lasting", DurableExecutionName=name)["DurableExecutions"] if one["Status"] == status), None))
             detail = {"durableExecutionArn": execution["DurableExecutionArn"], "durableExecutionName": name,
                       "functionArn": execution["FunctionArn"], "status": status}
-            change = {"version": "0", "id": name, "detail-type": "Durable Execution Status Change", "source": "aws.lambda",
-                      "account": "000000000000", "time": "", "region": "us-east-1", "resources": [], "detail": detail}
-            sqs.send_message(QueueUrl=callbacks, MessageBody=json.dumps(change))
+            bus.put_events(Entries=[{"Source": "aws.lambda", "DetailType": "Durable Execution Status Change",
+                                     "Detail": json.dumps(detail)}])
 
         def call(path, headers, tag, at=None, work="work"):
             netloc = urllib.parse.urlsplit(at or gateway["gateway"]).netloc
@@ -370,7 +414,7 @@ def main():
             check("the gateway as a function: called back", (told, posted["webhook-id"], body),
                   ("/204/function", headers["x-call-id"], b"done: work"))
             check("a function without destinations: no promise", call("/async-function/silent", openfaas, "204/silent")[0], 501)
-            doctor(environment, sqs, dynamodb)
+            doctor(environment, sqs, dynamodb, bus)
             call("/async-function/works/raise", openfaas, "204/fault")
             told, headers, _ = next_callback()
             check("a fault: called back", (told, headers["x-function-status"]), ("/204/fault", "500"))

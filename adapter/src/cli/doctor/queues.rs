@@ -14,27 +14,38 @@ use crate::{
 /// What SQS tells of a queue.
 type Told = BTreeMap<String, String>;
 
+/// The callbacks' queue, as it has answered.
+#[derive(Debug)]
+pub(super) struct Answering {
+    pub(super) url: String,
+    pub(super) arn: String,
+    /// Who may use it; `None`: whom IAM lets.
+    pub(super) policy: Option<String>,
+}
+
 /// The callbacks' queue, if there is one and it answers.
 pub(super) async fn look(
     config: &Config,
     account: &Account,
     findings: &mut Vec<Finding>,
-) -> Result<Option<Arc<Sqs>>, Failure> {
+) -> Result<Option<(Arc<Sqs>, Answering)>, Failure> {
     let Some(url) = &config.callback.queue else {
         findings.push(Finding::well(QUEUE, "not set: no callback is promised"));
         return Ok(None);
     };
-    let mut answering = Vec::new();
+    let mut answering = None;
     for (setting, url) in [(QUEUE, Some(url)), (DEAD_LETTERS, config.callback.dead_letters.as_ref())] {
         let Some(url) = url.map(ToString::to_string) else { continue };
         let queue = account.queue(&url).map_err(|cause| unreachable(&cause))?;
         let told = queue.attributes(&["All"]).await;
-        if told.is_ok() && setting == QUEUE {
-            answering.push(Arc::new(queue));
+        if let (Ok(told), QUEUE) = (&told, setting) {
+            let arn = told.get("QueueArn").cloned().unwrap_or_default();
+            let policy = told.get("Policy").cloned();
+            answering = Some((Arc::new(queue), Answering { url: url.clone(), arn, policy }));
         }
         findings.extend(examine(setting, &url, &Aws { region: account.region() }, told));
     }
-    Ok(answering.pop())
+    Ok(answering)
 }
 
 fn examine(setting: &str, url: &str, aws: &Aws<'_>, told: Result<Told, ServiceError>) -> Vec<Finding> {
@@ -100,7 +111,7 @@ fn is_encrypted(told: &Told) -> bool {
 }
 
 /// Does a statement allow something to whoever comes, under no condition?
-fn is_for_everybody(policy: &str) -> bool {
+pub(super) fn is_for_everybody(policy: &str) -> bool {
     let policy = serde_json::from_str::<Value>(policy).unwrap_or_default();
     let statements = match &policy["Statement"] {
         Value::Array(statements) => statements.as_slice(),
