@@ -5,6 +5,7 @@
 //! clock and the processes.
 
 pub(crate) mod driver;
+mod line;
 #[cfg(test)]
 mod tests;
 
@@ -222,6 +223,18 @@ impl<E, J> Pool<E, J> {
             self.arm(now + self.limits.idle_after);
         }
         job
+    }
+
+    /// Whether it is worth asking for an invocation of the function now: it may run, or hears that nothing does any more.
+    pub(crate) fn is_room(&self, function: usize) -> bool {
+        if self.closed {
+            return true;
+        }
+        let group = &self.groups[self.functions[function].group];
+        match group.reserved {
+            Some(reserved) => group.running < reserved,
+            None => self.unreserved_running < self.unreserved,
+        }
     }
 
     /// Permits that nobody has.

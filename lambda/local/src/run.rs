@@ -63,11 +63,10 @@ impl Runner {
     ) -> Result<Answer, NotRun> {
         let until = Instant::now() + patience;
         loop {
-            // Before the attempt, so that no place that is given back meanwhile is missed.
-            let freed = self.driver.freed.notified();
             match self.run(at, call.clone()).await {
                 Err(NotRun::Throttled(reason)) => {
-                    timeout_at(until, freed).await.map_err(|_| NotRun::Throttled(reason))?;
+                    let Some(turn) = self.driver.stand_in_line(at) else { continue };
+                    let _ = timeout_at(until, turn).await.map_err(|_| NotRun::Throttled(reason))?;
                 }
                 ended => return ended,
             }

@@ -73,7 +73,6 @@ impl Worker {
         // Asked each time: what is sent back at the end is due again at once.
         while !self.runner.driver.is_closing() {
             while running.try_join_next().is_some() {}
-            let freed = self.runner.driver.freed.notified();
             let next = *due.borrow_and_update();
             let room = MAX_RUNNING.saturating_sub(running.len()).min(self.runner.driver.free());
             let mut wait = next.filter(|_| room > 0).map(|at| self.queue.until(at));
@@ -99,7 +98,7 @@ impl Worker {
                 () = alarm::after(wait) => {}
                 changed = due.changed() => if changed.is_err() { break },
                 Some(_) = running.join_next() => {}
-                () = freed, if room == 0 => {}
+                () = self.runner.driver.freed.notified(), if room == 0 => {}
             }
         }
         while running.join_next().await.is_some() {}

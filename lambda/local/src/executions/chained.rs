@@ -205,7 +205,6 @@ impl Executions {
                 cognito_identity: None,
                 keep_tail: false,
             };
-            let freed = self.runner.driver.freed.notified();
             match self.runner.run(target.at, call).await {
                 Ok(Answer { payload, failure: None, .. }) => {
                     return Some(ChildEnd::Succeeded(String::from_utf8_lossy(&payload).into_owned()));
@@ -218,8 +217,10 @@ impl Executions {
                     reason @ ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded,
                 )) => return Some(failed(ApiError::throttled(reason))),
                 Err(NotRun::Throttled(_)) => {
-                    // Then the target is looked up anew: it may be another one.
-                    let _ = timeout(PATIENCE, freed).await;
+                    if let Some(turn) = self.runner.driver.stand_in_line(target.at) {
+                        // Then the target is looked up anew: it may be another one.
+                        let _ = timeout(PATIENCE, turn).await;
+                    }
                 }
                 Err(NotRun::Lost) => sleep(LOST_PAUSE).await,
                 Err(NotRun::Closed) => return None,

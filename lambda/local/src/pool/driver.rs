@@ -10,7 +10,10 @@ use tokio::{
     sync::{Notify, watch},
 };
 
-use super::{Admitted, Limits, Pool, Refusal, Was};
+use super::{
+    Admitted, Limits, Pool, Refusal, Was,
+    line::{Line, Turn},
+};
 use crate::{
     alarm,
     environment::{Environment, Job, supervisor},
@@ -31,8 +34,9 @@ pub(crate) struct Driver {
     pool: Mutex<Pool<Arc<Environment>, Box<Job>>>,
     /// Rung when the pool's alarm is set to an earlier time.
     alarm: Notify,
-    /// Rung when an invocation has its answer, so that another may run: everybody who waits by then hears it.
+    /// Rung when an invocation has its answer, so that another may run.
     pub(crate) freed: Notify,
+    line: Line,
     /// Environments whose supervisor has not finished.
     alive: watch::Sender<usize>,
     closing: watch::Sender<bool>,
@@ -66,6 +70,7 @@ impl Driver {
             pool: Mutex::new(pool),
             alarm: Notify::new(),
             freed: Notify::new(),
+            line: Line::default(),
             alive: watch::Sender::new(0),
             closing: watch::Sender::new(false),
             runtime: Handle::current(),
@@ -113,12 +118,22 @@ impl Driver {
     /// An invocation has its answer; its environment may have more to do before it asks for work.
     pub(crate) fn answered(&self, function: usize) {
         self.with_pool(|pool, now| pool.answered(function, now));
-        self.freed.notify_waiters();
+        self.freed();
     }
 
     /// Invocations that may begin now, over all functions. A single function may have no place all the same.
     pub(crate) fn free(&self) -> usize {
         self.with_pool(|pool, _| pool.free())
+    }
+
+    /// To be told when to ask again for the function; `None`: at once.
+    pub(crate) fn stand_in_line(&self, function: usize) -> Option<Turn> {
+        self.line.join(function, || self.with_pool(|pool, _| pool.is_room(function)))
+    }
+
+    fn freed(&self) {
+        self.freed.notify_one();
+        self.line.call(|function| self.with_pool(|pool, _| pool.is_room(function)));
     }
 
     /// The first start failed. The invocation, if one waits, within which to try again.
@@ -172,7 +187,7 @@ impl Driver {
     /// From now on so many invocations of the function, and of its versions, may run at once.
     pub(crate) fn reserve(self: &Arc<Self>, at: usize, reserved: Option<u32>) {
         self.with_pool(|pool, _| pool.reserve(at, reserved.map(count)));
-        self.freed.notify_waiters();
+        self.freed();
         self.start_due();
     }
 
@@ -210,6 +225,7 @@ impl Driver {
     pub(crate) async fn shut_down(&self) {
         let waiting = self.with_pool(|pool, _| pool.close());
         self.closing.send_replace(true);
+        self.line.call_all();
         drop(waiting);
         let mut alive = self.alive.subscribe();
         // The sender is part of `self`.

@@ -26,6 +26,25 @@ async fn whoever_waits_for_a_place_has_it_once_it_is_free() {
     stage.stop().await;
 }
 
+#[tokio::test]
+async fn whoever_waits_for_a_place_does_not_hold_up_the_services_end() {
+    let narrow = lambda_local::Function { reserved_concurrency: Some(1), ..durable("narrow") };
+    let stage = Stage::with(vec![narrow.clone()]).await;
+    let mut arns = Vec::new();
+    for _ in 0..3 {
+        arns.push(stage.start("narrow", &[]).await);
+    }
+    stage.invocation().await.crash().await;
+    let stage = stage.again(vec![narrow]).await;
+    for _ in 0..3 {
+        stage.invocation().await.succeed(&json!(1)).await;
+    }
+    for arn in arns {
+        assert_eq!(stage.ended(&arn).await["Status"], "SUCCEEDED");
+    }
+    stage.stop().await;
+}
+
 /// How often the execution has asked for a place, this time included: the second part of its token.
 fn attempts(played: &Played) -> u32 {
     let token = base64_simd::STANDARD.decode_to_vec(played.token()).unwrap();

@@ -1,9 +1,9 @@
 //! A service with durable functions that a test plays.
 
-use std::{path::Path, time::Duration};
+use std::{io::ErrorKind, path::Path, time::Duration};
 
 use bytes::Bytes;
-use event_queue::{EventQueue, Limits};
+use event_queue::{EventQueue, Limits, OpenError};
 use http::{Method, Request, Response, StatusCode};
 use lambda_local::{ExecutionStore, Function, Settings, function::DurableConfig};
 use serde_json::{Value, json};
@@ -34,16 +34,33 @@ pub(super) fn durable(name: &str) -> Function {
     Function { durable: Some(config), ..function(name) }
 }
 
-pub(super) fn settings(folder: &Path) -> Settings {
-    let store = ExecutionStore::open(&folder.join("executions.db")).unwrap();
-    let events = EventQueue::open(&folder.join("events.db"), Limits::default()).unwrap();
+/// Of a service that has this folder, once whoever had it before has let go of it: what was under way there may have to come to its end.
+async fn settings(folder: &Path) -> Settings {
+    let opened = async {
+        loop {
+            match ExecutionStore::open(&folder.join("executions.db")) {
+                Err(error) if error.kind() == ErrorKind::ResourceBusy => tokio::task::yield_now().await,
+                opened => return opened.unwrap(),
+            }
+        }
+    };
+    let store = tokio::time::timeout(LONG, opened).await.expect("it is let go of");
+    let opened = async {
+        loop {
+            match EventQueue::open(&folder.join("events.db"), Limits::default()) {
+                Err(OpenError::InUse { .. }) => tokio::task::yield_now().await,
+                opened => return opened.unwrap(),
+            }
+        }
+    };
+    let events = tokio::time::timeout(LONG, opened).await.expect("so is this");
     Settings { executions: Some(store), events: Some(events), ..Settings::default() }
 }
 
 impl Stage {
     pub(super) async fn with(functions: Vec<Function>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let running = Running::start(settings(folder.path()), functions).await;
+        let running = Running::start(settings(folder.path()).await, functions).await;
         Self { running, folder, door: TcpListener::bind("127.0.0.1:0").await.unwrap() }
     }
 
@@ -51,7 +68,7 @@ impl Stage {
     pub(super) async fn again(self, functions: Vec<Function>) -> Self {
         let Self { running, folder, door } = self;
         running.stop().await;
-        let running = Running::start(settings(folder.path()), functions).await;
+        let running = Running::start(settings(folder.path()).await, functions).await;
         Self { running, folder, door }
     }
 
