@@ -382,18 +382,11 @@ impl LocalLambda {
         let executions = self.executions()?;
         let Invocation { kind, invoke, .. } = invocation;
         let traces = self.traces(&function.name, given_trace(&invoke), request_id)?;
+        let qualifier = invoke.effective_qualifier().map_or(Qualifier::LATEST, Qualifier::as_str);
         let start = Start {
-            function: function.name.clone(),
-            version: function.version,
-            qualifier: invoke.effective_qualifier().map_or(Qualifier::LATEST, Qualifier::as_str).to_owned(),
-            config,
-            name: invoke.durable_execution_name,
-            id: None,
-            input: String::from_utf8_lossy(&payload).into_owned(),
-            trace: traces.function.to_str().unwrap_or_default().to_owned(),
-            request_id: request_id.to_string(),
-            parent: None,
+            name: invoke.durable_execution_name.clone(),
             is_event: kind != Kind::Synchronous,
+            ..Start::by_call(function, config, qualifier, &payload, &traces, &request_id.to_string())
         };
         let about = executions.start(start).await?;
         let arn = about.arn(&self.runner.driver.settings);

@@ -186,19 +186,9 @@ impl Visit<'_> {
             return Err(executions::too_long_to_await());
         }
         let executions = self.local.executions()?;
-        let start = Start {
-            function: self.function.name.clone(),
-            version: self.function.version,
-            qualifier: self.alias.clone().unwrap_or_else(|| Qualifier::LATEST.to_owned()),
-            config,
-            name: None,
-            id: None,
-            input: String::from_utf8_lossy(&event).into_owned(),
-            trace: traces.function.to_str().unwrap_or_default().to_owned(),
-            request_id: request_id.to_string(),
-            parent: None,
-            is_event: false,
-        };
+        let qualifier = self.alias.as_deref().unwrap_or(Qualifier::LATEST);
+        let request_id = request_id.to_string();
+        let start = Start::by_call(self.function, config, qualifier, &event, traces, &request_id);
         let answer = executions.answer_of(&executions.start(start).await?).await?;
         Ok(answer::whole(&answer))
     }

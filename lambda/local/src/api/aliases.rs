@@ -102,7 +102,7 @@ impl Call {
                     if record.aliases.contains_key(&name) {
                         return Err(ApiError::alias_exists(arn(function, Some(&name), house.settings())));
                     }
-                    body.apply(record, &name, Alias::new(), function, house)
+                    body.apply(record, &name, Alias::of_latest(), function, house)
                 };
                 let alias = house.deployments()?.change(function, house.runner, write).await?;
                 Ok(created(render(&name, &alias)))

@@ -74,8 +74,7 @@ pub(crate) struct Url {
 }
 
 impl Alias {
-    /// Of `$LATEST`.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn of_latest() -> Self {
         Self {
             version: Version::Latest,
             description: String::new(),
@@ -87,7 +86,7 @@ impl Alias {
     /// As the template has it: what was deployed last.
     pub(crate) fn lead_to_latest(&mut self) {
         if self.version != Version::Latest || !self.weights.is_empty() {
-            *self = Self { description: std::mem::take(&mut self.description), ..Self::new() };
+            *self = Self { description: std::mem::take(&mut self.description), ..Self::of_latest() };
         }
     }
 }

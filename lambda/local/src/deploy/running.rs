@@ -28,7 +28,11 @@ impl Deployments {
             kept.record.reserved = function.reserved_concurrency;
             kept.deploy_template(&function, &self.store, now);
             if let Some(alias) = &function.alias {
-                kept.record.aliases.entry(alias.clone()).or_insert_with(record::Alias::new).lead_to_latest();
+                kept.record
+                    .aliases
+                    .entry(alias.clone())
+                    .or_insert_with(record::Alias::of_latest)
+                    .lead_to_latest();
             }
         }
         for (name, kept) in all.iter_mut() {

@@ -135,7 +135,7 @@ impl Process {
                 }
                 return end;
             }
-            let alarm = environment.next_alarm(init_deadline);
+            let next = environment.next_alarm(init_deadline);
             tokio::select! {
                 exit = followed(&mut self.child, environment, noted) => match exit {
                     None => noted = true,
@@ -154,7 +154,7 @@ impl Process {
                     // No file descriptor is left: asking again at once would not change that.
                     Err(_) => sleep(ACCEPT_PAUSE).await,
                 },
-                () = alarm::at(alarm) => {}
+                () = alarm::at(next) => {}
                 () = environment.attention.notified() => {}
                 () = closing.begins() => return End::NotNeeded,
                 Some(_) = self.connections.join_next() => {}

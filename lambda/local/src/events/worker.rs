@@ -202,18 +202,11 @@ impl Worker {
             (None, _) => Err(api::executions_unavailable()),
             (Some(_), None) => Err(executions::unqualified()),
             (Some(executions), Some(qualifier)) => {
+                let (id, payload) = (&held.envelope.request_id, &held.leased.content.payload);
                 let start = Start {
-                    function: function.name.clone(),
-                    version: function.version,
-                    qualifier: qualifier.clone(),
-                    config,
-                    name: Some(held.envelope.request_id.clone()),
-                    id: None,
-                    input: String::from_utf8_lossy(&held.leased.content.payload).into_owned(),
-                    trace: traces.function.to_str().unwrap_or_default().to_owned(),
-                    request_id: held.envelope.request_id.clone(),
-                    parent: None,
+                    name: Some(id.clone()),
                     is_event: true,
+                    ..Start::by_call(function, config, qualifier, payload, traces, id)
                 };
                 executions.start(start).await
             }

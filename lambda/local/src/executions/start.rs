@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     answer::{Answer, Failure},
-    function::{DurableConfig, Version},
-    run::NotRun,
+    function::{DurableConfig, Function, Version},
+    run::{NotRun, Traces},
 };
 
 /// An execution that is to begin.
@@ -38,6 +38,32 @@ pub(crate) struct Start {
     pub(crate) request_id: String,
     pub(crate) parent: Option<Parent>,
     pub(crate) is_event: bool,
+}
+
+impl Start {
+    /// By a call of `function` that nobody has named, and whose caller waits.
+    pub(crate) fn by_call(
+        function: &Function,
+        config: DurableConfig,
+        qualifier: &str,
+        payload: &[u8],
+        traces: &Traces,
+        request_id: &str,
+    ) -> Self {
+        Self {
+            function: function.name.clone(),
+            version: function.version,
+            qualifier: qualifier.to_owned(),
+            config,
+            name: None,
+            id: None,
+            input: String::from_utf8_lossy(payload).into_owned(),
+            trace: traces.function.to_str().unwrap_or_default().to_owned(),
+            request_id: request_id.to_owned(),
+            parent: None,
+            is_event: false,
+        }
+    }
 }
 
 impl Executions {

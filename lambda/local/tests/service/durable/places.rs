@@ -27,7 +27,7 @@ async fn whoever_waits_for_a_place_has_it_once_it_is_free() {
 }
 
 #[tokio::test]
-async fn whoever_waits_for_a_place_does_not_hold_up_the_services_end() {
+async fn whoever_waits_for_a_place_at_the_services_end_has_it_after_the_next_start() {
     let narrow = lambda_local::Function { reserved_concurrency: Some(1), ..durable("narrow") };
     let stage = Stage::with(vec![narrow.clone()]).await;
     let mut arns = Vec::new();
